@@ -1,0 +1,20 @@
+/** Weights on disk: where each tensor of a checkpoint lies. */
+export { openWeights } from './checkpoint.ts'
+export {
+  readSafetensors,
+  readTensor,
+  readTensorBytes,
+  tensorNamed,
+  type TensorEntry,
+  type Weights,
+} from './safetensors.ts'
+export {
+  bfloat16ToFloat32,
+  bytesPerElement,
+  elementCount,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+  type Dtype,
+} from './dtype.ts'
+export { WeightsError, type WeightsErrorCode } from './weights-error.ts'
