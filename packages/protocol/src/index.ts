@@ -1,1 +1,13 @@
-export {}
+/** Kinora's wire: what goes over HTTP between clients, server and workers. No I/O; runs anywhere. */
+export * from './error.ts'
+export * from './event.ts'
+export * from './generate.ts'
+export * from './health.ts'
+export * from './job.ts'
+export * from './lease.ts'
+export * from './limits.ts'
+export * from './paths.ts'
+export * from './settings.ts'
+export * from './signature.ts'
+export * from './upload.ts'
+export * from './webhook.ts'
