@@ -135,7 +135,7 @@ function readHeader(headers: VerifyWebhookInput['headers'], name: string): strin
 }
 
 function encode(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>
+  return new TextEncoder().encode(text)
 }
 
 function toBase64(bytes: Uint8Array): string {
