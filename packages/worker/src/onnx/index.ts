@@ -1,0 +1,19 @@
+/**
+ * ONNX without files: graphs are built in TypeScript, point at weights where they lie on disk, and run in ONNX Runtime.
+ *
+ *     const g = graph('camera')
+ *     const x = g.input('x', 'float32', [1, 3, 'h', 'w'])
+ *     const grid = g.input('grid', 'float32', [1, 'H', 'W', 2])
+ *     g.output('y', g.gridSample(x, grid, { padding: 'border' }))
+ *     const session = await openSession(g.encode())
+ *     const { y } = await session.run({ x: ..., grid: ... })
+ */
+
+export { float, floats, type Attribute, type Attributes } from './attributes.ts'
+export { bytesPerElement, elementCount, type DataType } from './data-type.ts'
+export type { EncodedGraph, OperatorOptions } from './graph.ts'
+export type { Dimension, FileRange, Initializer, Model, Node, Value } from './model.ts'
+export { graph, Graph } from './operators.ts'
+export { detectProvider, type Provider, type ProviderChoice } from './provider.ts'
+export { float32Output, openSession, SessionError, type Session, type SessionOptions } from './sessions.ts'
+export * from './tensors.ts'

@@ -1,0 +1,53 @@
+/** What a graph consists of before it is written down: plain data, in ONNX's own terms. */
+
+import type { Attributes } from './attributes.ts'
+import type { DataType } from './data-type.ts'
+
+/** A size, or the name of one that is known only when the graph runs. */
+export type Dimension = number | string
+
+/** A tensor flowing through a graph. */
+export interface Value {
+  readonly name: string
+  readonly dtype: DataType
+  /** Known for inputs, constants and weights; `undefined` for what a node computes (ONNX Runtime infers it). */
+  readonly shape: readonly Dimension[] | undefined
+}
+
+export interface Node {
+  readonly name: string
+  readonly type: string
+  /** '' is ai.onnx. */
+  readonly domain: string
+  /** '' stands for an optional input that is left out. */
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes: Attributes
+}
+
+/** Where the bytes of a tensor lie in a file, little-endian and row by row. */
+export interface FileRange {
+  /** An absolute path without symbolic links. */
+  readonly file: string
+  /** Bytes from the start of the file. */
+  readonly offset: number
+  /** Bytes. */
+  readonly length: number
+}
+
+export interface Initializer {
+  readonly name: string
+  readonly dtype: DataType
+  readonly shape: readonly number[]
+  readonly data: Uint8Array | FileRange
+}
+
+export interface Model {
+  readonly name: string
+  /** Versions by domain; '' is ai.onnx. */
+  readonly opsets: Readonly<Record<string, number>>
+  readonly inputs: readonly Value[]
+  readonly outputs: readonly Value[]
+  readonly nodes: readonly Node[]
+  readonly initializers: readonly Initializer[]
+}
