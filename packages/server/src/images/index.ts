@@ -1,0 +1,2 @@
+/** What the server has to know about pictures. */
+export { ImageError, inspectImage, type ImageInfo, type ImageLimits } from './inspect.ts'
