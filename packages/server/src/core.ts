@@ -1,0 +1,176 @@
+/**
+ * The server without HTTP: jobs, leases, events and deliveries over a store (BullMQ) and a storage. Routes are thin over this.
+ *
+ * Everything here throws {@link ApiError} where the caller is to blame or the queue's store is away (`queue_unavailable`, with
+ * `retryAfter`), and never waits for a store that is gone.
+ */
+import type {
+  FailRequest,
+  Health,
+  HeartbeatRequest,
+  Heartbeat,
+  Job,
+  JobList,
+  Lease,
+  LeaseEnd,
+  ParsedGenerateRequest,
+  ResolvedSettings,
+} from '@kinora/protocol'
+import type { Logger } from 'pino'
+import type { ImageInfo } from './images/index.ts'
+import type { GuardedFetch } from './net/index.ts'
+import type { Storage } from './storage/index.ts'
+import type { StoreDriver } from './stores/store.ts'
+
+/** What the core is made of. `createCore` in `create-core.ts` takes it. */
+export interface CoreOptions {
+  /** From `@kinora/server/redis`, `/postgres` or `/embedded`. */
+  readonly store: StoreDriver
+  /** The caller closes it, after the core. */
+  readonly storage: Storage
+  /** The only way a user's URL is reached. The caller closes it, after the core. */
+  readonly fetch: GuardedFetch
+  /** Throws `ImageError` when bytes are not a picture. */
+  readonly inspectImage: (bytes: Uint8Array) => Promise<ImageInfo>
+  /** Public names of the models, the default first; at least one. */
+  readonly models: readonly string[]
+  readonly webhooks: WebhookOptions
+  readonly logger: Logger
+  /** Seconds a final job stays in the queue. Default 24 h and 7 days. */
+  readonly retention?: { readonly completed?: number | undefined; readonly failed?: number | undefined } | undefined
+  /** Seconds a lease lives without a heartbeat, at least 1. Default 30. */
+  readonly leaseSeconds?: number | undefined
+  /** For tests of time-bound things: the delays of repeated deliveries. Default {@link DELIVERY_SCHEDULE}. */
+  readonly deliveryDelays?: readonly number[] | undefined
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly clock?: (() => number) | undefined
+  /** In /health. */
+  readonly version?: string | undefined
+}
+
+export interface WebhookOptions {
+  /** WEBHOOK_SECRET. */
+  readonly secret: string
+  /** WEBHOOK_SIGNING_SECRET: signs instead of `secret` in single-key mode. */
+  readonly signingSecret?: string | undefined
+  /**
+   * The tenant of the only API key there is. His messages are signed with the secret itself and carry it in `X-Webhook-Secret`, as in the
+   * original contract, and `POST /webhook/complete` is open to it. Without: every tenant has a derived secret, and that route is closed.
+   */
+  readonly singleTenant?: string | undefined
+}
+
+/** The picture of a new job: somebody's URL, or an upload of the same tenant that lies at {@link uploadKey}. */
+export type ImageSource =
+  | { readonly image_url: string }
+  | {
+      readonly upload_id: string
+      /** Of a picture that came with the request itself: stands for its bytes in the comparison of repeated requests. */
+      readonly digest?: string | undefined
+    }
+
+/** A request that has passed the schema. `image_url` and `upload_id` are taken from `image`. */
+export interface AcceptRequest {
+  readonly image: ImageSource
+  /** The parsed body or form fields, defaults applied. */
+  readonly request: Omit<ParsedGenerateRequest, 'image_url' | 'upload_id'>
+}
+
+/** A job at one moment. The revision changes with the job's state, not with its signed URLs. */
+export interface Snapshot {
+  readonly revision: string
+  readonly job: Job
+}
+
+/** What a tenant does with jobs. A job of another tenant does not exist: `job_not_found`. */
+export interface Jobs {
+  /**
+   * Takes a job in. Once this has answered, the job is in the queue and survives the process.
+   *
+   * @returns the job, and whether it had been accepted before under the same idempotency key
+   * @throws ApiError `unknown_model`, `upload_not_found`, `idempotency_mismatch`, `queue_unavailable`
+   */
+  accept(
+    tenant: string,
+    request: AcceptRequest,
+    options?: { readonly idempotencyKey?: string | undefined },
+  ): Promise<{ job: Job; repeated: boolean }>
+  /** @throws ApiError `job_not_found` */
+  get(tenant: string, jobId: string): Promise<Job>
+  /** The tenant's jobs, newest first. @throws ApiError `invalid_request` when the cursor is not one of ours */
+  list(tenant: string, page: { readonly limit: number; readonly cursor?: string | undefined }): Promise<JobList>
+  /** Cancels; a job that has ended already stays as it is and is answered so. @throws ApiError `job_not_found` */
+  cancel(tenant: string, jobId: string): Promise<Job>
+  /** Cancels, then removes the record, its delivery and its objects. @throws ApiError `job_not_found` */
+  remove(tenant: string, jobId: string): Promise<void>
+  /**
+   * Where the finished video may be had.
+   * @param expiresIn seconds a signed URL lives, when the storage has no public one
+   * @throws ApiError `job_not_found`, `job_not_completed`, `video_gone`
+   */
+  videoUrl(tenant: string, jobId: string, options: { readonly expiresIn: number }): Promise<string>
+  /** The original `POST /webhook/complete`: an outside worker's result by URL, for a job of any tenant. Repeating it is safe. @throws ApiError `job_not_found` */
+  completeFromOutside(report: {
+    readonly job_id: string
+    readonly status: 'completed' | 'failed'
+    readonly video_url?: string | undefined
+    readonly error?: string | undefined
+  }): Promise<void>
+}
+
+/** What workers do. A lease id is the holder's secret; a late or unknown one is `lease_lost`. */
+export interface Leases {
+  /**
+   * The next job of a model, waiting up to `wait` seconds for one.
+   * @returns null when none came in time, or when `signal` ended the wait
+   * @throws ApiError `unknown_model`, `queue_unavailable`, `shutting_down`
+   */
+  claim(options: {
+    readonly model: string
+    readonly worker: string
+    /** Seconds, 0..25. */
+    readonly wait: number
+    readonly signal?: AbortSignal | undefined
+  }): Promise<Lease | null>
+  heartbeat(leaseId: string, beat: HeartbeatRequest): Promise<Heartbeat>
+  /** @throws ApiError `lease_lost`; `upload_conflict` when no video lies where the lease said */
+  complete(leaseId: string, result: { readonly settings?: ResolvedSettings | undefined }): Promise<LeaseEnd>
+  fail(leaseId: string, failure: FailRequest): Promise<LeaseEnd>
+  release(leaseId: string): Promise<LeaseEnd>
+}
+
+/** Streams of snapshots. They end when `signal` aborts, when the server closes, and a job's own after a final state. */
+export interface Events {
+  /** One job's snapshots, the present one first unless `lastEventId` is its revision. @throws ApiError `job_not_found` before the first snapshot */
+  job(
+    tenant: string,
+    jobId: string,
+    options?: { readonly lastEventId?: string | undefined; readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<Snapshot>
+  /** All of a tenant's: the open jobs first, then whatever changes. With `lastEventId` also what ended since. */
+  all(
+    tenant: string,
+    options?: { readonly lastEventId?: string | undefined; readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<Snapshot>
+}
+
+/** The tenants' webhook secrets. */
+export interface WebhookSecrets {
+  /** The tenant's signing secret, `whsec_…`. */
+  of(tenant: string): string
+  /** Whether `secret` opens `POST /webhook/complete`: only in single-key mode, compared in constant time. */
+  opensWebhookComplete(secret: string): boolean
+}
+
+export interface Core {
+  /** Public names of the models, the default first. */
+  readonly models: readonly string[]
+  readonly jobs: Jobs
+  readonly leases: Leases
+  readonly events: Events
+  readonly webhookSecrets: WebhookSecrets
+  /** Never throws and never hangs: `redis` is `"ok"` or says what is wrong; counts are the last known ones then. */
+  health(): Promise<Health>
+  /** Stops claims and streams, lets deliveries finish for a moment, closes the store. Idempotent. */
+  close(): Promise<void>
+}

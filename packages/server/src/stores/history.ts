@@ -1,0 +1,86 @@
+/**
+ * What BullMQ does not answer: who a job belongs to, a tenant's list, the snapshots of jobs that BullMQ has dropped, who holds which lease,
+ * and whose turn it is.
+ */
+import type { Job, RequestedSettings, WebhookState } from '@kinora/protocol'
+
+/** What stays the same about a job from its acceptance on. */
+export interface JobRecord {
+  readonly job_id: string
+  readonly tenant: string
+  readonly model: string
+  /** Milliseconds since 1970. */
+  readonly created_at: number
+  /** Of the request, for the comparison of repeated ones. Absent without an idempotency key. */
+  readonly request_hash?: string | undefined
+  readonly settings: RequestedSettings
+  readonly webhook_url?: string | undefined
+}
+
+/** A record and how it ended, if it has. */
+export interface HistoryEntry {
+  readonly record: JobRecord
+  /** The last snapshot, without signed URLs: `result_url` and `poster_url` are made anew from the object keys. */
+  readonly final?: FinalSnapshot | undefined
+  readonly webhook?: WebhookState | undefined
+}
+
+export interface FinalSnapshot {
+  readonly job: Job
+  /** Where the video and its still lie in the storage, or a URL that an outside worker gave. */
+  readonly video?: { readonly key: string } | { readonly url: string } | undefined
+  readonly poster_key?: string | undefined
+  /** Milliseconds since 1970. */
+  readonly finished_at: number
+}
+
+export interface LeaseRecord {
+  readonly lease_id: string
+  readonly job_id: string
+  readonly model: string
+  readonly worker: string
+}
+
+export interface History {
+  /**
+   * Writes the record unless there is one of this id, and draws the job's priority, 1..2097151: the tenant's virtual time, so that tenants
+   * take turns however many jobs one of them sends. One round trip.
+   *
+   * @returns the entry as it stands and, when it was created by this call, its priority
+   */
+  register(record: JobRecord): Promise<{ created: boolean; entry: HistoryEntry; priority: number }>
+  /** Tells the fair order that a job of this priority has been claimed. */
+  claimed(model: string, priority: number): Promise<void>
+  /** Starts the virtual time anew; only while nothing of the model waits. */
+  resetTurns(model: string): Promise<void>
+
+  get(jobId: string): Promise<HistoryEntry | null>
+  /** A tenant's entries, newest first, `limit` of them from after the cursor on. */
+  list(
+    tenant: string,
+    page: { readonly limit: number; readonly after?: ListCursor | undefined },
+  ): Promise<HistoryEntry[]>
+  /** Ids of jobs without a final snapshot, oldest first: of one tenant, or of all. */
+  open(options: { readonly tenant?: string | undefined; readonly limit: number }): Promise<string[]>
+  /** Ids of jobs that ended at or after this moment (milliseconds), oldest first: of one tenant, or of all. */
+  endedSince(
+    moment: number,
+    options: { readonly tenant?: string | undefined; readonly limit: number },
+  ): Promise<string[]>
+  /** Keeps how the job ended. The first one stays: a final state never changes. */
+  finish(jobId: string, final: FinalSnapshot): Promise<void>
+  setWebhook(jobId: string, state: WebhookState): Promise<void>
+  remove(jobId: string): Promise<void>
+
+  putLease(lease: LeaseRecord): Promise<void>
+  getLease(leaseId: string): Promise<LeaseRecord | null>
+
+  /** Drops what has outlived its time: leases, and entries where the history does not keep them for ever. */
+  sweep(now: number): Promise<void>
+}
+
+/** The place of an entry in a tenant's list. */
+export interface ListCursor {
+  readonly created_at: number
+  readonly job_id: string
+}
