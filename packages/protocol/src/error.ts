@@ -1,5 +1,6 @@
 /** The body of every answer that is not 2xx, and the codes in it. */
 import * as z from 'zod/mini'
+import { explained } from './explain.ts'
 
 /** Codes of requests that were refused, with the HTTP status each comes with. `error` is for people, `code` for programs. */
 export const ERROR_STATUS = {
@@ -49,13 +50,16 @@ export const JOB_ERROR_CODES = [
 ] as const
 export type JobErrorCode = (typeof JOB_ERROR_CODES)[number]
 
-export const ErrorBody = z.object({
-  /** What happened and what to do about it. */
-  error: z.string(),
-  code: z.string(),
-  /** Which fields of the request are wrong; `path` is empty for the request as a whole. */
-  issues: z.optional(z.array(z.object({ path: z.string(), message: z.string() }))),
-  /** Also in the header `x-request-id`; name it when asking for help. */
-  request_id: z.optional(z.string()),
-})
+export const ErrorBody = z.object(
+  {
+    /** What happened and what to do about it. */
+    error: z.string(explained),
+    code: z.string(explained),
+    /** Which fields of the request are wrong; `path` is empty for the request as a whole. */
+    issues: z.optional(z.array(z.object({ path: z.string(explained), message: z.string(explained) }, explained))),
+    /** Also in the header `x-request-id`; name it when asking for help. */
+    request_id: z.optional(z.string(explained)),
+  },
+  explained,
+)
 export type ErrorBody = z.output<typeof ErrorBody>

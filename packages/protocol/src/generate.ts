@@ -1,11 +1,14 @@
 /** `POST /api/v1/generate`: the request that makes a job. */
 import * as z from 'zod/mini'
+import { explained } from './explain.ts'
 import { Id } from './job.ts'
 import { MAX_FRAME_PIXELS, MAX_FRAMES } from './limits.ts'
 import { frameCount, settingsFields } from './settings.ts'
 
 /** http and https only; whether the server may reach the address is checked when it connects. */
-export const HttpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).check(z.maxLength(8192))
+export const HttpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .check(z.maxLength(8192, explained))
 
 const fields = {
   ...settingsFields,
@@ -17,7 +20,7 @@ const fields = {
   webhook_url: z.optional(HttpUrl),
   /** One of the server's models; its default when left out. */
   model: z.optional(
-    z.string().check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be a model name such as "ltx-video"')),
+    z.string(explained).check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be a model name such as "ltx-video"')),
   ),
 }
 
@@ -52,11 +55,11 @@ function limits<T extends Parameters<typeof withinLimits>[0]>() {
 }
 
 /** The settings and addresses of a multipart request, whose picture is its `image` part. */
-export const GenerateFields = z.object(fields).check(limits())
+export const GenerateFields = z.object(fields, explained).check(limits())
 export type GenerateFields = z.output<typeof GenerateFields>
 
 /** The JSON request: the picture is named by exactly one of `image_url` and `upload_id`. */
-export const GenerateRequest = z.object(fields).check(
+export const GenerateRequest = z.object(fields, explained).check(
   limits(),
   z.check((context) => {
     const { image_url, upload_id } = context.value

@@ -1,5 +1,6 @@
 /** How a request, a model's recipe and the contract's defaults become the settings a video is made with. Pure functions, used by the worker. */
 import * as z from 'zod/mini'
+import { explained } from './explain.ts'
 import {
   DEFAULT_FRAME_PIXELS,
   DEFAULT_NEGATIVE_PROMPT,
@@ -16,38 +17,53 @@ import {
   STEPS,
 } from './limits.ts'
 
-const side = z.int().check(z.minimum(SIDE.min), z.maximum(SIDE.max), z.multipleOf(SIZE_STEP))
+const side = z
+  .int(explained)
+  .check(z.minimum(SIDE.min, explained), z.maximum(SIDE.max, explained), z.multipleOf(SIZE_STEP, explained))
 
 /** The fields of a request that shape the video. Everything but `duration` may be left open. */
 export const settingsFields = {
-  prompt: z.optional(z.string().check(z.maxLength(MAX_PROMPT_LENGTH))),
-  negative_prompt: z.optional(z.string().check(z.maxLength(MAX_PROMPT_LENGTH))),
-  duration: z._default(z.int().check(z.minimum(DURATION.min), z.maximum(DURATION.max)), DURATION.default),
-  seed: z.optional(z.int().check(z.minimum(0), z.maximum(MAX_SEED))),
+  prompt: z.optional(z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained))),
+  negative_prompt: z.optional(z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained))),
+  duration: z._default(
+    z.int(explained).check(z.minimum(DURATION.min, explained), z.maximum(DURATION.max, explained)),
+    DURATION.default,
+  ),
+  seed: z.optional(z.int(explained).check(z.minimum(0, explained), z.maximum(MAX_SEED, explained))),
   width: z.optional(side),
   height: z.optional(side),
-  fps: z.optional(z.int().check(z.minimum(FPS.min), z.maximum(FPS.max))),
-  steps: z.optional(z.int().check(z.minimum(STEPS.min), z.maximum(STEPS.max))),
-  guidance_scale: z.optional(z.number().check(z.minimum(GUIDANCE_SCALE.min), z.maximum(GUIDANCE_SCALE.max))),
+  fps: z.optional(z.int(explained).check(z.minimum(FPS.min, explained), z.maximum(FPS.max, explained))),
+  steps: z.optional(z.int(explained).check(z.minimum(STEPS.min, explained), z.maximum(STEPS.max, explained))),
+  guidance_scale: z.optional(
+    z.number(explained).check(z.minimum(GUIDANCE_SCALE.min, explained), z.maximum(GUIDANCE_SCALE.max, explained)),
+  ),
 }
 
 /** What a worker is asked for: the request's own words plus a seed, which the server draws once so that a second attempt makes the same video. */
-export const RequestedSettings = z.object({ ...settingsFields, seed: z.int().check(z.minimum(0), z.maximum(MAX_SEED)) })
+export const RequestedSettings = z.object(
+  { ...settingsFields, seed: z.int(explained).check(z.minimum(0, explained), z.maximum(MAX_SEED, explained)) },
+  explained,
+)
 export type RequestedSettings = z.output<typeof RequestedSettings>
 
 /** What the video was really made with; it stands in the job once a worker has the picture. */
-export const ResolvedSettings = z.object({
-  prompt: z.string().check(z.maxLength(MAX_PROMPT_LENGTH)),
-  negative_prompt: z.optional(z.string().check(z.maxLength(MAX_PROMPT_LENGTH))),
-  duration: z.int().check(z.minimum(DURATION.min), z.maximum(DURATION.max)),
-  seed: z.int().check(z.minimum(0), z.maximum(MAX_SEED)),
-  width: side,
-  height: side,
-  fps: z.int().check(z.minimum(FPS.min), z.maximum(FPS.max)),
-  num_frames: z.int().check(z.minimum(1)),
-  steps: z.optional(z.int().check(z.minimum(STEPS.min), z.maximum(STEPS.max))),
-  guidance_scale: z.optional(z.number().check(z.minimum(GUIDANCE_SCALE.min), z.maximum(GUIDANCE_SCALE.max))),
-})
+export const ResolvedSettings = z.object(
+  {
+    prompt: z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained)),
+    negative_prompt: z.optional(z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained))),
+    duration: z.int(explained).check(z.minimum(DURATION.min, explained), z.maximum(DURATION.max, explained)),
+    seed: z.int(explained).check(z.minimum(0, explained), z.maximum(MAX_SEED, explained)),
+    width: side,
+    height: side,
+    fps: z.int(explained).check(z.minimum(FPS.min, explained), z.maximum(FPS.max, explained)),
+    num_frames: z.int(explained).check(z.minimum(1, explained)),
+    steps: z.optional(z.int(explained).check(z.minimum(STEPS.min, explained), z.maximum(STEPS.max, explained))),
+    guidance_scale: z.optional(
+      z.number(explained).check(z.minimum(GUIDANCE_SCALE.min, explained), z.maximum(GUIDANCE_SCALE.max, explained)),
+    ),
+  },
+  explained,
+)
 export type ResolvedSettings = z.output<typeof ResolvedSettings>
 
 /** What a model prefers where the request says nothing. */

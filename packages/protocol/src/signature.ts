@@ -38,8 +38,13 @@ export interface SignWebhookInput {
   readonly secrets: readonly string[]
 }
 
-/** The three headers that sign a message. */
+/**
+ * The three headers that sign a message.
+ *
+ * @throws TypeError when there is no secret, or one that cannot be a secret
+ */
 export async function signWebhook({ id, timestamp, body, secrets }: SignWebhookInput): Promise<Record<string, string>> {
+  if (secrets.length === 0) throw new TypeError('Signing a webhook needs at least one secret.')
   const seconds = String(Math.floor(timestamp.getTime() / 1000))
   const content = encode(`${id}.${seconds}.${body}`)
   const signatures = await Promise.all(
