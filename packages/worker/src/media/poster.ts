@@ -1,0 +1,11 @@
+/** The still that stands for a video before it plays. */
+
+import sharp from 'sharp'
+import type { Frame } from '../engines/engine.ts'
+
+/** A frame as a JPEG file's bytes. */
+export async function encodePoster(frame: Frame): Promise<Buffer> {
+  return sharp(frame.data, { raw: { width: frame.width, height: frame.height, channels: 3 } })
+    .jpeg({ quality: 85, mozjpeg: true })
+    .toBuffer()
+}
