@@ -16,7 +16,10 @@ function pixel(picture: { width: number; data: Uint8Array }, x: number, y: numbe
 
 function near(actual: number[], expected: number[], tolerance: number) {
   for (const [index, value] of expected.entries()) {
-    expect(Math.abs((actual[index] ?? NaN) - value), `${actual} is not near ${expected}`).toBeLessThanOrEqual(tolerance)
+    expect(
+      Math.abs((actual[index] ?? NaN) - value),
+      `${actual.join()} is not near ${expected.join()}`,
+    ).toBeLessThanOrEqual(tolerance)
   }
 }
 

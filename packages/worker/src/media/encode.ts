@@ -109,13 +109,15 @@ function start(options: EncodeOptions): Running {
   return {
     process: child,
     ended,
-    write: (data) =>
-      new Promise<void>((resolve, reject) => {
-        child.stdin.write(data, (error) => {
-          if (error) check().then(() => reject(endedEarly(words)), reject)
-          else resolve()
-        })
-      }),
+    write: async (data) => {
+      const error = await new Promise<Error | null | undefined>((resolve) => child.stdin.write(data, resolve))
+      if (!error) return
+      await check()
+      throw new EngineError('encode_failed', `ffmpeg ended before it had all frames: ${words.trim()}`, {
+        retryable: true,
+        cause: error,
+      })
+    },
     finish: async () => {
       child.stdin.end()
       await check()
@@ -123,50 +125,28 @@ function start(options: EncodeOptions): Running {
   }
 }
 
-function endedEarly(words: string): EngineError {
-  return new EngineError('encode_failed', `ffmpeg ended before it had all frames: ${words.trim()}`, { retryable: true })
-}
-
 /** The command line, for H.264 that every browser plays. */
 export function encodeArguments(options: EncodeOptions): string[] {
   const { width, height, fps, output, ffmpeg } = options
-  return [
-    ...['-hide_banner', '-loglevel', 'error', '-y'],
-    ...[
-      '-f',
-      'rawvideo',
-      '-pix_fmt',
-      'rgb24',
-      '-video_size',
-      `${width}x${height}`,
-      '-framerate',
-      `${fps}`,
-      '-i',
-      'pipe:0',
-    ],
-    // Without naming the matrix, swscale uses BT.601 whatever the tags below say, and greens shift.
-    ...['-vf', 'scale=in_range=pc:out_range=tv:out_color_matrix=bt709:flags=bicubic+accurate_rnd,format=yuv420p'],
-    ...['-an', '-c:v', ffmpeg.encoder, ...quality(ffmpeg.encoder, width * height * fps)],
-    ...['-pix_fmt', 'yuv420p', '-g', `${fps * 2}`],
-    ...['-color_range', 'tv', '-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'],
-    ...['-movflags', '+faststart', '-f', 'mp4', output],
-  ]
+  const input = `-f rawvideo -pix_fmt rgb24 -video_size ${width}x${height} -framerate ${fps} -i pipe:0`
+  // Without naming the matrix, swscale uses BT.601 whatever the tags below say, and greens shift.
+  const colour = 'scale=in_range=pc:out_range=tv:out_color_matrix=bt709:flags=bicubic+accurate_rnd,format=yuv420p'
+  const tags = '-color_range tv -colorspace bt709 -color_primaries bt709 -color_trc bt709'
+  const settings = quality(ffmpeg.encoder, width * height * fps)
+  const line = `-hide_banner -loglevel error -y ${input} -vf ${colour} -an -c:v ${ffmpeg.encoder} ${settings} -pix_fmt yuv420p -g ${fps * 2} ${tags} -movflags +faststart -f mp4`
+  return [...line.split(' '), output]
 }
 
 /** About the same quality from each encoder; those without a quality scale get 0.12 bits a pixel. */
-function quality(encoder: H264Encoder, pixelsPerSecond: number): string[] {
-  const bitrate = ['-b:v', `${Math.max(Math.round(pixelsPerSecond * 0.12), 500_000)}`]
+function quality(encoder: H264Encoder, pixelsPerSecond: number): string {
   switch (encoder) {
     case 'libx264':
-      return ['-profile:v', 'high', '-preset', 'faster', '-crf', '18']
+      return '-profile:v high -preset faster -crf 18'
     case 'h264_nvenc':
-      return ['-profile:v', 'high', '-rc', 'vbr', '-cq', '20', '-b:v', '0']
+      return '-profile:v high -rc vbr -cq 20 -b:v 0'
     case 'h264_qsv':
-      return ['-profile:v', 'high', '-global_quality', '20']
-    case 'libopenh264':
-    case 'h264_videotoolbox':
-    case 'h264_amf':
-    case 'h264_mf':
-      return bitrate
+      return '-profile:v high -global_quality 20'
+    default:
+      return `-b:v ${Math.max(Math.round(pixelsPerSecond * 0.12), 500_000)}`
   }
 }
