@@ -1,0 +1,190 @@
+/** The checkpoint's networks as functions: text to embeddings, pixels to latents, latents to velocity, latents to pixels. */
+
+import {
+  float32Output,
+  float32Tensor,
+  int64Tensor,
+  type EncodedGraph,
+  type Float32Tensor,
+  type Provider,
+  type Tensor,
+} from '../../onnx/index.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import type { Denoiser } from './denoise.ts'
+import { buildLatentUpsampler } from './latent-upsampler.ts'
+import type { Posterior } from './latents.ts'
+import type { ComputeType, Tensors } from './parameters.ts'
+import type { QuantizedWeight } from './quantized.ts'
+import { ropeTables, type Coordinates } from './rope.ts'
+import { SessionRoom, type LoadableGraph } from './sessions.ts'
+import { buildTextEncoder, relativeBuckets } from './text-encoder.ts'
+import { timestepFeatures } from './timestep.ts'
+import { loadTokenizer } from './tokenizer.ts'
+import { buildTransformer, type BuiltGraph } from './transformer.ts'
+import { buildVaeDecoder, type NoiseInput } from './vae-decoder.ts'
+import { buildVaeEncoder } from './vae-encoder.ts'
+
+export interface ModelOptions {
+  /** @default 'cpu' */
+  readonly provider?: Provider
+  /** The type of matrix products and convolutions. @default 'float32' */
+  readonly compute?: ComputeType
+  /** int8 editions of linear layers, of transformer and text encoder. @default none */
+  readonly quantized?: {
+    readonly transformer?: ReadonlyMap<string, QuantizedWeight>
+    readonly textEncoder?: ReadonlyMap<string, QuantizedWeight>
+  }
+  /** Keeps every network in memory once it was used. @default false: one at a time */
+  readonly keepLoaded?: boolean
+  /** CPU threads. @default ONNX Runtime's own choice */
+  readonly threads?: number
+}
+
+/** Text as the transformer takes it. */
+export interface EncodedText {
+  /** `[tokens, width]`, without padding. */
+  readonly embeddings: Float32Tensor
+  /** `[maximum]`, padding included. */
+  readonly ids: readonly number[]
+}
+
+export interface LtxModels {
+  readonly checkpoint: Checkpoint
+  readonly provider: Provider
+  /** @param maximum tokens that the prompt is cut or padded to */
+  encodeText(text: string, maximum: number): Promise<EncodedText>
+  /** @param pixels `[1, 3, F, H, W]` in -1..1 */
+  encodePixels(pixels: Float32Tensor): Promise<Posterior>
+  /** One prediction of the transformer. */
+  readonly denoise: Denoiser
+  /** Twice the height and width of denormalised latents. @throws Error without an upsampler in the checkpoint */
+  upsample(latents: Float32Tensor): Promise<Float32Tensor>
+  /** The noises that the decoder injects, in the order they are drawn. */
+  readonly decoderNoises: readonly NoiseInput[]
+  /**
+   * @param latents `[1, C, f, h, w]`, denormalised
+   * @param timestep 0..1, for decoders that are told
+   * @param noises one `[h · scale, w · scale]` for each of {@link decoderNoises}
+   * @returns pixels `[1, 3, F, H, W]`, about -1..1
+   */
+  decodeLatents(latents: Float32Tensor, timestep: number, noises: readonly Float32Tensor[]): Promise<Float32Tensor>
+  /** Frees everything. */
+  close(): Promise<void>
+}
+
+/** Reads the tokenizer; graphs are built and loaded when they are first needed. */
+export async function createModels(checkpoint: Checkpoint, options: ModelOptions = {}): Promise<LtxModels> {
+  const { provider = 'cpu', compute = 'float32', quantized = {}, keepLoaded = false, threads } = options
+  const room = new SessionRoom({ provider, keepLoaded, ...(threads !== undefined && { threads }) })
+  const tokenizer = await loadTokenizer(checkpoint.tokenizerFolder)
+  const { transformer, vae, textEncoder, upsampler } = checkpoint
+  const decoder = once(() => buildVaeDecoder(vae.config, vae.tensors, { compute }))
+  const load = {
+    textEncoder: loadable(textEncoder.tensors, () =>
+      buildTextEncoder(textEncoder.config, textEncoder.tensors, {
+        compute,
+        quantized: quantized.textEncoder ?? new Map(),
+      }),
+    ),
+    transformer: loadable(transformer.tensors, () =>
+      buildTransformer(transformer.config, transformer.tensors, {
+        compute,
+        quantized: quantized.transformer ?? new Map(),
+      }),
+    ),
+    vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute })),
+    vaeDecoder: loadable(vae.tensors, decoder),
+  }
+  const tables = tablesOf(checkpoint)
+
+  return {
+    checkpoint,
+    provider,
+    async encodeText(text, maximum) {
+      const { ids, mask } = tokenizer.encodePadded(text, maximum)
+      const tokens = mask.filter((bit) => bit === 1).length
+      // A mask over padding is the same as no padding: positions count by distance only.
+      const read = checkpoint.paddingIsRead ? ids : ids.slice(0, tokens)
+      const buckets = int64Tensor([read.length, read.length], relativeBuckets(read.length, textEncoder.config))
+      const outputs = await room.run('text encoder', load.textEncoder, { ids: int64Tensor([read.length], read), buckets })
+      const { data, shape } = float32Output(outputs, 'embeddings')
+      const width = shape[1] ?? 0
+      return { ids, embeddings: float32Tensor([tokens, width], data.slice(0, tokens * width)) }
+    },
+    async encodePixels(pixels) {
+      const outputs = await room.run('VAE encoder', load.vaeEncoder, { pixels })
+      return { mean: float32Output(outputs, 'mean'), logvar: float32Output(outputs, 'logvar') }
+    },
+    async denoise({ latents, timesteps, coordinates, text }) {
+      const distinct = [...new Set(timesteps)]
+      const places = new Map(distinct.map((timestep, index) => [timestep, index]))
+      const scale = transformer.config.timestepScale / 1000
+      const inputs: Record<string, Tensor> = {
+        latents,
+        text,
+        timestep_features: timestepFeatures(distinct.map((timestep) => timestep * scale)),
+        timestep_index: int64Tensor(
+          [timesteps.length],
+          [...timesteps].map((timestep) => places.get(timestep) ?? 0),
+        ),
+        ...tables(coordinates),
+      }
+      return float32Output(await room.run('transformer', load.transformer, inputs), 'velocity')
+    },
+    async upsample(latents) {
+      if (upsampler === undefined) throw new Error('This checkpoint has no latent upsampler.')
+      const loadUpsampler = loadable(upsampler.tensors, () =>
+        buildLatentUpsampler(upsampler.config, upsampler.tensors, { compute }),
+      )
+      return float32Output(await room.run('latent upsampler', loadUpsampler, { latents }), 'upsampled')
+    },
+    get decoderNoises() {
+      return decoder().noises
+    },
+    async decodeLatents(latents, timestep, noises) {
+      const named = Object.fromEntries(
+        decoder().noises.map(({ name }, index) => [name, noises[index] ?? float32Tensor([0])]),
+      )
+      const time = vae.config.decoder.timestepConditioning
+        ? { timestep_features: timestepFeatures([Math.fround(timestep) * checkpoint.decodeTimestepScale]) }
+        : {}
+      return float32Output(await room.run('VAE decoder', load.vaeDecoder, { latents, ...time, ...named }), 'pixels')
+    },
+    close: () => room.close(),
+  }
+}
+
+function loadable(tensors: Tensors, build: () => BuiltGraph): () => LoadableGraph {
+  return () => {
+    const { graph, used } = build()
+    let inflatedBytes = 0
+    for (const name of used)
+      inflatedBytes += 4 * (tensors.get(name)?.shape.reduce((product, size) => product * size, 1) ?? 0)
+    const encoded: EncodedGraph = graph.encode()
+    return { graph: encoded, inflatedBytes }
+  }
+}
+
+/** Angles are computed once for each set of coordinates: they are the same at every step. */
+function tablesOf({
+  transformer: { config },
+}: Checkpoint): (coordinates: Coordinates) => { cos: Float32Tensor; sin: Float32Tensor } {
+  const known = new WeakMap<Coordinates, { cos: Float32Tensor; sin: Float32Tensor }>()
+  return (coordinates) => {
+    const found = known.get(coordinates)
+    if (found !== undefined) return found
+    const innerSize = config.heads * config.headSize
+    const computed = ropeTables(coordinates, {
+      innerSize,
+      maximumPositions: config.maximumPositions,
+      theta: config.theta,
+    })
+    known.set(coordinates, computed)
+    return computed
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}

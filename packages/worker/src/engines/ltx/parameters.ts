@@ -1,0 +1,134 @@
+/** The weights of one model inside a graph: looked up by name, checked against the shape the config promises, cast to the type that computes. */
+
+import type { DataType, Graph, Value } from '../../onnx/index.ts'
+import { float } from '../../onnx/index.ts'
+import type { TensorEntry } from '../../weights/index.ts'
+import { EngineError } from '../engine.ts'
+import type { QuantizedWeight } from './quantized.ts'
+
+/** The type of matrix products and convolutions. Norms, residual streams and sums stay float32 whatever it is. */
+export type ComputeType = 'float32' | 'float16' | 'bfloat16'
+
+export type Tensors = ReadonlyMap<string, TensorEntry>
+
+const storedTypes: Partial<Record<TensorEntry['dtype'], DataType>> = {
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+}
+
+export class Parameters {
+  readonly graph: Graph
+  readonly compute: ComputeType
+  /** Names that the graph has asked for: a model is complete when these are all there are. */
+  readonly used = new Set<string>()
+  readonly #tensors: Tensors
+  readonly #quantized: ReadonlyMap<string, QuantizedWeight>
+
+  /** @param quantized weights of linear layers in 8 bits, by the name of their float original; these layers then compute in int8 */
+  constructor(
+    graph: Graph,
+    tensors: Tensors,
+    compute: ComputeType,
+    quantized: ReadonlyMap<string, QuantizedWeight> = new Map(),
+  ) {
+    this.graph = graph
+    this.compute = compute
+    this.#tensors = tensors
+    this.#quantized = quantized
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name)
+  }
+
+  /**
+   * A weight as the graph computes with it.
+   * @param shape what the config says it is
+   * @param dtype default: the compute type
+   * @throws EngineError `weights_mismatch` where it is missing, of another shape, or in a format we cannot compute with
+   */
+  tensor(name: string, shape: readonly number[], dtype: DataType = this.compute): Value {
+    const entry = tensorOf(this.#tensors, name, shape)
+    this.used.add(name)
+    const stored = this.graph.weight(name, storedType(entry), shape, entry)
+    return this.graph.cast(stored, dtype, { first: true })
+  }
+
+  /** x·Wᵀ + b with x `[rows, inputs]`; the weight lies as torch stores it, `[outputs, inputs]`. Computes in the compute type, or in int8 where it is quantized. */
+  linear(x: Value, name: string, inputs: number, outputs: number, options: { bias?: boolean } = {}): Value {
+    const { bias = true } = options
+    const quantized = this.#quantized.get(`${name}.weight`)
+    if (quantized !== undefined) return this.#linearInt8(x, name, quantized, bias ? outputs : undefined)
+    const g = this.graph
+    const weight = this.tensor(`${name}.weight`, [outputs, inputs])
+    const operands = [g.cast(x, this.compute), weight]
+    if (bias) operands.push(this.tensor(`${name}.bias`, [outputs]))
+    return g.op('Gemm', operands, { transB: 1 })
+  }
+
+  /**
+   * Each row is divided by its largest value first, so that one token's outlier does not cost the others their precision; ONNX Runtime then
+   * quantizes the whole of x with one scale, computes with signed per-channel weights, and the row's scale is put back.
+   */
+  #linearInt8(x: Value, name: string, weight: QuantizedWeight, biasSize: number | undefined): Value {
+    const g = this.graph
+    this.used.add(`${name}.weight`)
+    const [outputs, inputs] = weight.shape
+    const rows = g.cast(x, 'float32')
+    const largest = g.op('ReduceMax', [g.op('Abs', [rows]), g.int64s([-1])], { keepdims: 1 })
+    const scale = g.op('Max', [largest, g.scalar('float32', 1e-12)])
+    const packed = g.weight(`${name}.weight.int8`, 'int8', [inputs, outputs], weight.values)
+    const scales = g.weight(`${name}.weight.scale`, 'float32', [outputs], weight.scales)
+    const product = g.op(
+      'DynamicQuantizeMatMul',
+      [g.div(rows, scale), packed, scales],
+      {},
+      { domain: 'com.microsoft', dtype: 'float32' },
+    )
+    const result = g.mul(product, scale)
+    return biasSize === undefined ? result : g.add(result, this.tensor(`${name}.bias`, [biasSize], 'float32'))
+  }
+
+  /** Root mean square norm over the last axis in float32. Without a name, the norm has no weights. */
+  rmsNorm(x: Value, size: number, epsilon: number, name?: string): Value {
+    const g = this.graph
+    const scale =
+      name === undefined
+        ? g.constant('float32', [size], new Float32Array(size).fill(1))
+        : this.tensor(`${name}.weight`, [size], 'float32')
+    return g.rmsNorm(g.cast(x, 'float32'), scale, epsilon)
+  }
+}
+
+/** @throws EngineError `weights_mismatch` */
+export function tensorOf(tensors: Tensors, name: string, shape: readonly number[]): TensorEntry {
+  const entry = tensors.get(name)
+  if (entry === undefined) {
+    throw new EngineError(
+      'weights_mismatch',
+      `The checkpoint has no tensor ${name}. Its config and its weights are of different models; download it again.`,
+    )
+  }
+  if (entry.shape.length !== shape.length || entry.shape.some((size, axis) => size !== shape[axis])) {
+    throw new EngineError(
+      'weights_mismatch',
+      `${name} in ${entry.file} has the shape [${entry.shape.join(', ')}], but the config says [${shape.join(', ')}]. Config and weights are of different models; download it again.`,
+    )
+  }
+  return entry
+}
+
+function storedType(entry: TensorEntry): DataType {
+  const type = storedTypes[entry.dtype]
+  if (type !== undefined) return type
+  throw new EngineError(
+    'unsupported_weights',
+    `${entry.name} in ${entry.file} is stored as ${entry.dtype}; the ltx engine computes with fp32, fp16 and bf16 files. Choose one of those editions of the checkpoint.`,
+  )
+}
+
+/** SiLU, in one operator. */
+export function silu(g: Graph, x: Value): Value {
+  return g.op('QuickGelu', [x], { alpha: float(1) }, { domain: 'com.microsoft' })
+}
