@@ -36,7 +36,7 @@ export function createAddressCheck(allowed: readonly AllowedNetwork[] = []): (ad
     if (networks.some((network) => inNetwork(address, network))) return true
     if (METADATA.has(address.toString())) return false
     const range = address.range()
-    return range === 'unicast' || ranges.has(range)
+    return range === 'unicast' ? isGlobal(address) : ranges.has(range)
   }
 }
 
@@ -46,6 +46,13 @@ function reached(address: Address): Address {
   if (address.isIPv4MappedAddress()) return address.toIPv4Address()
   if (address.match(NAT64)) return ipaddr.fromByteArray(address.toByteArray().slice(12))
   return address
+}
+
+/** The part of IPv6 that is routed on the internet. Beyond it lie leftovers such as `::7f00:1`, an old way to write 127.0.0.1. */
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3')
+
+function isGlobal(address: Address): boolean {
+  return address instanceof ipaddr.IPv6 ? address.match(GLOBAL_UNICAST) : true
 }
 
 function inNetwork(address: Address, [network, bits]: [Address, number]): boolean {

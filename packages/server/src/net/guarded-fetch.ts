@@ -2,7 +2,7 @@
  * The one way by which the server fetches a user's URL (pictures, webhooks): http and https only, to checked addresses only, each redirect anew,
  * with limits on time and size.
  */
-import { Agent, errors, request } from 'undici'
+import { Agent, type Dispatcher, errors, request } from 'undici'
 import { type AllowedNetwork, createAddressCheck } from './address.ts'
 import { FetchError } from './fetch-error.ts'
 import { createGuardedLookup, forbidden, type Resolve, resolveWithSystem } from './guarded-lookup.ts'
@@ -135,18 +135,14 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
 }
 
 async function read(
-  response: {
-    body: AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown }
-    headers: { 'content-length'?: unknown }
-  },
+  response: Pick<Dispatcher.ResponseData, 'body' | 'headers'>,
   url: URL,
   maxBytes: number,
 ): Promise<Uint8Array> {
   const tooLarge = (): FetchError =>
     new FetchError('too_large', `The answer of ${url.host} is larger than ${Math.floor(maxBytes / 1024)} kB.`)
   if (Number(response.headers['content-length']) > maxBytes) {
-    // Destroying without an error listener would surface as an unhandled one.
-    response.body.destroy()
+    response.body.on('error', () => undefined).destroy()
     throw tooLarge()
   }
   const chunks: Uint8Array[] = []

@@ -4,15 +4,19 @@
  * Bytes that a stranger moves never pass through the caller: uploads and downloads go by presigned URL, straight to the driver.
  */
 
-/** What the storage knows about an object without reading it. */
-export interface ObjectInfo {
+/** What a listing says about an object. */
+export interface ListedObject {
   readonly key: string
   /** Bytes. */
   readonly size: number
+  readonly lastModified: Date
+}
+
+/** What the storage knows about an object without reading it. */
+export interface ObjectInfo extends ListedObject {
   readonly contentType: string
   /** Changes whenever the bytes do; quoted, as in an HTTP header. */
   readonly etag: string
-  readonly lastModified: Date
 }
 
 /** An object and its bytes. Read the body to its end or cancel it: it holds a file or a connection. */
@@ -60,8 +64,8 @@ export interface Storage {
    */
   put(key: string, body: Uint8Array | ReadableStream<Uint8Array>, options: PutOptions): Promise<ObjectInfo>
 
-  /** The object and its bytes, or null where there is none. `range` is in bytes, both ends included. */
-  get(key: string, options?: { range?: { start: number; end: number } | undefined }): Promise<StoredObject | null>
+  /** The object and its bytes, or null where there is none. */
+  get(key: string): Promise<StoredObject | null>
 
   /** What is known about the object, or null where there is none. */
   head(key: string): Promise<ObjectInfo | null>
@@ -80,12 +84,12 @@ export interface Storage {
   promote(from: string, to: string): Promise<ObjectInfo>
 
   /** Every object whose key starts with the prefix, in no particular order. A prefix is `''` or whole segments ending in `/`. */
-  list(prefix: string): AsyncIterable<ObjectInfo>
+  list(prefix: string): AsyncIterable<ListedObject>
 
   /** A URL that takes one PUT of these bytes, without further authorisation. */
   presignPut(key: string, options: PresignPutOptions): Promise<PresignedPut>
 
-  /** A URL that answers GET and HEAD (with Range), without further authorisation. */
+  /** A URL that answers GET, with Range, without further authorisation (S3 signs the method, so its URLs refuse HEAD). */
   presignGet(key: string, options: PresignGetOptions): Promise<string>
 
   /** The object's lasting public address, where the storage has one (R2_PUBLIC_URL). */
