@@ -1,0 +1,210 @@
+/* eslint-disable */
+/**
+ * Generated `ComponentApi` utility.
+ *
+ * THIS CODE IS AUTOMATICALLY GENERATED.
+ *
+ * To regenerate, run `npx convex dev`.
+ * @module
+ */
+
+import type { FunctionReference } from "convex/server";
+
+/**
+ * A utility for referencing a Convex component's exposed API.
+ *
+ * Useful when expecting a parameter like `components.myComponent`.
+ * Usage:
+ * ```ts
+ * async function myFunction(ctx: QueryCtx, component: ComponentApi) {
+ *   return ctx.runQuery(component.someFile.someQuery, { ...args });
+ * }
+ * ```
+ */
+export type ComponentApi<Name extends string | undefined = string | undefined> =
+  {
+    lib: {
+      cancel: FunctionReference<
+        "mutation",
+        "internal",
+        { jobId: string; userId?: string },
+        boolean,
+        Name
+      >;
+      create: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          context?: any;
+          duration?: number;
+          imageDelivery?: "auto" | "url" | "bytes";
+          imageUrl: string;
+          maxAttempts?: number;
+          onComplete?: string;
+          onEvent?: string;
+          prompt?: string;
+          settings?: {
+            fps?: number;
+            guidance_scale?: number;
+            height?: number;
+            model?: string;
+            negative_prompt?: string;
+            seed?: number;
+            steps?: number;
+            width?: number;
+          };
+          sourceImageId?: string;
+          storeVideo?: string;
+          userId: string;
+          webhookUrl?: string;
+        },
+        string,
+        Name
+      >;
+      freshVideoUrl: FunctionReference<
+        "action",
+        "internal",
+        { jobId: string; userId?: string },
+        string | null,
+        Name
+      >;
+      get: FunctionReference<
+        "query",
+        "internal",
+        { jobId: string; userId?: string },
+        {
+          _creationTime: number;
+          _id: string;
+          completedAt?: number;
+          context?: any;
+          createdAt: number;
+          durationSeconds: number;
+          errorCode?: string;
+          errorMessage?: string;
+          externalJobId?: string;
+          notice?: string;
+          outputVideoUrl?: string;
+          posterUrl?: string;
+          progress?: number;
+          prompt?: string;
+          queuePosition?: number;
+          settings: {
+            fps?: number;
+            guidance_scale?: number;
+            height?: number;
+            model?: string;
+            negative_prompt?: string;
+            seed?: number;
+            steps?: number;
+            width?: number;
+          };
+          sourceImageId?: string;
+          stage?: "fetching" | "generating" | "uploading";
+          status:
+            | "uploading"
+            | "queued"
+            | "processing"
+            | "completed"
+            | "failed"
+            | "canceled";
+          storeError?: string;
+          userId: string;
+          videoStorageId?: string;
+        } | null,
+        Name
+      >;
+      listByUser: FunctionReference<
+        "query",
+        "internal",
+        {
+          paginationOpts: {
+            cursor: string | null;
+            endCursor?: string | null;
+            id?: number;
+            maximumBytesRead?: number;
+            maximumRowsRead?: number;
+            numItems: number;
+          };
+          userId: string;
+        },
+        {
+          continueCursor: string;
+          isDone: boolean;
+          page: Array<{
+            _creationTime: number;
+            _id: string;
+            completedAt?: number;
+            context?: any;
+            createdAt: number;
+            durationSeconds: number;
+            errorCode?: string;
+            errorMessage?: string;
+            externalJobId?: string;
+            notice?: string;
+            outputVideoUrl?: string;
+            posterUrl?: string;
+            progress?: number;
+            prompt?: string;
+            queuePosition?: number;
+            settings: {
+              fps?: number;
+              guidance_scale?: number;
+              height?: number;
+              model?: string;
+              negative_prompt?: string;
+              seed?: number;
+              steps?: number;
+              width?: number;
+            };
+            sourceImageId?: string;
+            stage?: "fetching" | "generating" | "uploading";
+            status:
+              | "uploading"
+              | "queued"
+              | "processing"
+              | "completed"
+              | "failed"
+              | "canceled";
+            storeError?: string;
+            userId: string;
+            videoStorageId?: string;
+          }>;
+          pageStatus?: "SplitRecommended" | "SplitRequired" | null;
+          splitCursor?: string | null;
+        },
+        Name
+      >;
+      remove: FunctionReference<
+        "mutation",
+        "internal",
+        { jobId: string; userId?: string },
+        boolean,
+        Name
+      >;
+    };
+    storing: {
+      videoNotStored: FunctionReference<
+        "mutation",
+        "internal",
+        { attempt: number; error: string; jobId: string; retryable: boolean },
+        null,
+        Name
+      >;
+      videoStored: FunctionReference<
+        "mutation",
+        "internal",
+        { jobId: string; storageId: string },
+        boolean,
+        Name
+      >;
+    };
+    webhook: {
+      receiveWebhook: FunctionReference<
+        "action",
+        "internal",
+        { body: string; headers: Record<string, string>; jobId?: string },
+        { body: string; retryAfter?: number; status: number },
+        Name
+      >;
+    };
+  };

@@ -1,0 +1,30 @@
+/** The component's environment, read inside handlers: at module scope there is none. */
+import { env } from './_generated/server.ts'
+
+/** Where the server is and how to speak to it. */
+export interface ServerAccess {
+  /** Without a trailing slash. */
+  readonly baseUrl: string
+  readonly apiKey: string
+}
+
+/** @throws Error that names what is missing and where it is set */
+export function readServerAccess(): ServerAccess {
+  const missing = (['VIDEO_API_URL', 'VIDEO_API_KEY'] as const).filter((name) => !env[name])
+  if (missing.length > 0) {
+    throw new Error(
+      `Kinora has no ${missing.join(' and no ')}: pass it in convex.config.ts, app.use(kinora, { env: { … } }), and set it with "npx convex env set".`,
+    )
+  }
+  return { baseUrl: env.VIDEO_API_URL.replace(/\/+$/, ''), apiKey: env.VIDEO_API_KEY }
+}
+
+/** The secrets that a webhook may be signed with; none where webhooks are not set up. */
+export function readWebhookSecrets(): string[] {
+  return [env.WEBHOOK_SECRET, env.WEBHOOK_SECRET_PREVIOUS].filter((secret): secret is string => Boolean(secret))
+}
+
+/** The deployment's site URL; within a mounted component it includes the mount's prefix. */
+export function readSiteUrl(): string | undefined {
+  return env.CONVEX_SITE_URL || undefined
+}

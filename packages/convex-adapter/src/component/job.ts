@@ -1,0 +1,93 @@
+/** What a video job is: validators of its parts, and how the app sees it. */
+import { type Infer, type Validator, v } from 'convex/values'
+
+/** `uploading` until the server has accepted the job; the last three are final and never change. */
+export const jobStatus = v.union(
+  v.literal('uploading'),
+  v.literal('queued'),
+  v.literal('processing'),
+  v.literal('completed'),
+  v.literal('failed'),
+  v.literal('canceled'),
+)
+export type JobStatus = Infer<typeof jobStatus>
+
+/** Whether a status is final. */
+export function isFinal(status: JobStatus): boolean {
+  return status === 'completed' || status === 'failed' || status === 'canceled'
+}
+
+export const jobStage = v.union(v.literal('fetching'), v.literal('generating'), v.literal('uploading'))
+
+/** How the picture goes to the server: by URL, as bytes, or by URL where that URL is public and as bytes where it is not. */
+export const imageDelivery = v.union(v.literal('auto'), v.literal('url'), v.literal('bytes'))
+export type ImageDelivery = Infer<typeof imageDelivery>
+
+/** The settings of a video beside prompt and duration, as the wire names them. */
+export const settings = v.object({
+  negative_prompt: v.optional(v.string()),
+  model: v.optional(v.string()),
+  seed: v.optional(v.number()),
+  width: v.optional(v.number()),
+  height: v.optional(v.number()),
+  fps: v.optional(v.number()),
+  steps: v.optional(v.number()),
+  guidance_scale: v.optional(v.number()),
+})
+export type Settings = Infer<typeof settings>
+
+const jobFields = {
+  _id: v.string(),
+  _creationTime: v.number(),
+  userId: v.string(),
+  sourceImageId: v.optional(v.string()),
+  prompt: v.optional(v.string()),
+  durationSeconds: v.number(),
+  settings,
+  status: jobStatus,
+  /** The server's id of this job. */
+  externalJobId: v.optional(v.string()),
+  /** The video; a signed URL may have run out after a while, see `Kinora.videoUrl`. */
+  outputVideoUrl: v.optional(v.string()),
+  /** A still of the video. */
+  posterUrl: v.optional(v.string()),
+  /** For people, with `failed`. */
+  errorMessage: v.optional(v.string()),
+  /** For programs, with `failed` and `canceled`. */
+  errorCode: v.optional(v.string()),
+  /** Milliseconds since 1970. */
+  createdAt: v.number(),
+  completedAt: v.optional(v.number()),
+  /** The copy in the app's own storage, where one was asked for. */
+  videoStorageId: v.optional(v.string()),
+  /** Why there is no copy. */
+  storeError: v.optional(v.string()),
+  /** 0..100; only of a single job, and only while it is not final. */
+  progress: v.optional(v.number()),
+  stage: v.optional(jobStage),
+  queuePosition: v.optional(v.number()),
+  notice: v.optional(v.string()),
+}
+
+/** A job as queries and callbacks show it. */
+export const videoJob = v.object({ ...jobFields, context: v.optional(v.any()) })
+export type VideoJob = Infer<typeof videoJob>
+
+/** The same for an app that says what its users and its `context` are. */
+export function videoJobFor<
+  UserId extends Validator<string, 'required', string>,
+  Context extends Validator<unknown, 'required', string>,
+>({ userId, context }: { userId: UserId; context: Context }) {
+  return v.object({ ...jobFields, userId, context })
+}
+
+/** What can happen to a job. The three final events have the wire's names. */
+export const eventType = v.union(
+  v.literal('job.queued'),
+  v.literal('job.processing'),
+  v.literal('job.progress'),
+  v.literal('job.completed'),
+  v.literal('job.failed'),
+  v.literal('job.canceled'),
+)
+export type EventType = Infer<typeof eventType>

@@ -1,0 +1,145 @@
+/** What the app may do with jobs. It says who the user is; the component believes it. */
+import { GenerateFields } from '@kinora/protocol'
+import { paginationOptsValidator, paginationResultValidator } from 'convex/server'
+import { ConvexError, v } from 'convex/values'
+import { api, internal } from './_generated/api.ts'
+import type { Doc } from './_generated/dataModel.ts'
+import { action, mutation, type MutationCtx, query, type QueryCtx } from './_generated/server.ts'
+import { settle } from './completion.ts'
+import { readServerAccess } from './environment.ts'
+import { imageDelivery, isFinal, settings, type VideoJob, videoJob } from './job.ts'
+import { readPage } from './pages.ts'
+import { DEFAULT_MAX_ATTEMPTS } from './pauses.ts'
+import { readJob } from './server.ts'
+import { findProgress, readVideoJob, toVideoJob } from './view.ts'
+
+/** Makes a job and sets it on its way. */
+export const create = mutation({
+  args: {
+    userId: v.string(),
+    imageUrl: v.string(),
+    sourceImageId: v.optional(v.string()),
+    imageDelivery: v.optional(imageDelivery),
+    prompt: v.optional(v.string()),
+    duration: v.optional(v.number()),
+    settings: v.optional(settings),
+    context: v.optional(v.any()),
+    webhookUrl: v.optional(v.string()),
+    maxAttempts: v.optional(v.number()),
+    onComplete: v.optional(v.string()),
+    onEvent: v.optional(v.string()),
+    storeVideo: v.optional(v.string()),
+  },
+  returns: v.string(),
+  handler: async (ctx, args): Promise<string> => {
+    const { userId, imageUrl, imageDelivery = 'auto', duration, settings = {}, maxAttempts, prompt, ...rest } = args
+    if (userId === '') refuse('userId is empty: pass the signed-in user, such as the subject of his identity.')
+    const request = GenerateFields.safeParse({ ...settings, prompt, duration, webhook_url: rest.webhookUrl })
+    if (!request.success) {
+      refuse(request.error.issues.map(({ path, message }) => `${path.join('.') || 'request'}: ${message}`).join('; '))
+    }
+    if (!/^https?:\/\//.test(imageUrl) || !URL.canParse(imageUrl)) refuse('image: must be an http or https URL')
+    if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= 100)) {
+      refuse('maxAttempts: must be a whole number from 1 to 100')
+    }
+
+    const jobId = await ctx.db.insert('videoJobs', {
+      ...rest,
+      userId,
+      sourceImageUrl: imageUrl,
+      imageDelivery,
+      durationSeconds: request.data.duration,
+      settings,
+      ...(prompt === undefined ? {} : { prompt }),
+      status: 'uploading',
+      createdAt: Date.now(),
+      attempt: 0,
+      maxAttempts: maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
+    })
+    await ctx.scheduler.runAfter(0, internal.submission.attemptSubmission, { jobId, attempt: 1 })
+    return jobId
+  },
+})
+
+const one = {
+  jobId: v.string(),
+  /** Whose job it must be; another's is treated as if it did not exist. */
+  userId: v.optional(v.string()),
+}
+
+/** The job, or null where it does not exist or is somebody else's. */
+export const get = query({
+  args: one,
+  returns: v.union(videoJob, v.null()),
+  handler: async (ctx, args): Promise<VideoJob | null> => {
+    const job = await find(ctx, args)
+    return job === null ? null : readVideoJob(ctx, job)
+  },
+})
+
+/** A user's jobs, newest first, a page at a time. */
+export const listByUser = query({
+  args: { userId: v.string(), paginationOpts: paginationOptsValidator },
+  returns: paginationResultValidator(videoJob),
+  handler: async (ctx, { userId, paginationOpts }) => {
+    const result = await readPage(ctx, userId, paginationOpts)
+    return { ...result, page: result.page.map(toVideoJob) }
+  },
+})
+
+/** Cancels a job. It shows at once; the server is told after. Answers false where there was nothing to cancel. */
+export const cancel = mutation({
+  args: one,
+  returns: v.boolean(),
+  handler: async (ctx, args) => {
+    const job = await find(ctx, args)
+    if (job === null || isFinal(job.status)) return false
+    await settle(ctx, job, { status: 'canceled' })
+    if (job.externalJobId !== undefined) {
+      await ctx.scheduler.runAfter(0, internal.remote.cancelRemote, { externalJobId: job.externalJobId, attempt: 1 })
+    }
+    return true
+  },
+})
+
+/** Removes a job here and, with its video, on the server. One that is running is canceled by that. Answers false where there was none. */
+export const remove = mutation({
+  args: one,
+  returns: v.boolean(),
+  handler: async (ctx, args) => {
+    const job = await find(ctx, args)
+    if (job === null) return false
+    const progress = await findProgress(ctx, job._id)
+    if (progress !== null) await ctx.db.delete(progress._id)
+    await ctx.db.delete(job._id)
+    if (job.externalJobId !== undefined) {
+      await ctx.scheduler.runAfter(0, internal.remote.removeRemote, { externalJobId: job.externalJobId, attempt: 1 })
+    }
+    return true
+  },
+})
+
+/** A fresh URL of the video, straight from the server, or null where there is none. Signed URLs run out after a while. */
+export const freshVideoUrl = action({
+  args: one,
+  returns: v.union(v.string(), v.null()),
+  handler: async (ctx, args): Promise<string | null> => {
+    const job: VideoJob | null = await ctx.runQuery(api.lib.get, args)
+    if (job === null || job.status !== 'completed' || job.externalJobId === undefined) return null
+    const { result_url } = await readJob(readServerAccess(), job.externalJobId)
+    return result_url ?? null
+  },
+})
+
+async function find(
+  ctx: QueryCtx | MutationCtx,
+  { jobId, userId }: { jobId: string; userId?: string },
+): Promise<Doc<'videoJobs'> | null> {
+  const id = ctx.db.normalizeId('videoJobs', jobId)
+  const job = id === null ? null : await ctx.db.get(id)
+  return job === null || (userId !== undefined && job.userId !== userId) ? null : job
+}
+
+function refuse(message: string): never {
+  throw new ConvexError({ code: 'invalid_request', message })
+}

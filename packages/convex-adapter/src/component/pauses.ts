@@ -1,0 +1,49 @@
+/** How long to wait: pure functions of what has happened so far. Milliseconds. */
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+
+/** Submissions before a job fails, unless the app says otherwise: about half an hour of an unreachable server. */
+export const DEFAULT_MAX_ATTEMPTS = 12
+
+/** A submission whose action never reported back is given up after this: longer than the requests in it may take. */
+export const SUBMISSION_TIMEOUT = 3 * MINUTE
+
+/** How long one request to the server may take. */
+export const REQUEST_TIMEOUT = 30 * SECOND
+
+/** How long fetching or sending a picture may take. */
+export const TRANSFER_TIMEOUT = 60 * SECOND
+
+/** A copy of a video that never reported back is given up after this: Convex ends actions after ten minutes. */
+export const STORE_TIMEOUT = 11 * MINUTE
+
+/** Attempts at copying a video. */
+export const MAX_STORE_ATTEMPTS = 3
+
+/** A job whose server has not answered for so long is failed. */
+export const UNREACHABLE_LIMIT = 24 * 60 * MINUTE
+
+/** Attempts at telling the server that a job was canceled or removed. */
+export const MAX_REMOTE_ATTEMPTS = 12
+
+/**
+ * The pause after an attempt that failed: 1 s, 2 s, 4 s … up to 10 min, a fifth of it by chance so that many jobs do not come back at once.
+ *
+ * @param attempt 1 for the first
+ * @param retryAfter what the server asked for; never waited less, and at most an hour
+ * @param random 0..1
+ */
+export function retryPause(attempt: number, retryAfter = 0, random = Math.random()): number {
+  const pause = Math.min(SECOND * 2 ** (attempt - 1), 10 * MINUTE)
+  return Math.max(pause * (1 + random / 5), Math.min(retryAfter, 60 * MINUTE))
+}
+
+/**
+ * The pause before the server is asked again about a job: growing, and longer where a webhook will tell the end.
+ *
+ * @param poll 0 for the first
+ */
+export function pollPause(poll: number, hasWebhook: boolean): number {
+  return hasWebhook ? Math.min(5 * SECOND * 1.3 ** poll, 5 * MINUTE) : Math.min(2 * SECOND * 1.3 ** poll, 30 * SECOND)
+}

@@ -1,0 +1,151 @@
+/** Asking the server how a job stands: for progress, for results that no webhook brought, and instead of webhooks where there can be none. */
+import { v } from 'convex/values'
+import { internal } from './_generated/api.ts'
+import { internalAction, internalMutation } from './_generated/server.ts'
+import { announce } from './callbacks.ts'
+import { settle } from './completion.ts'
+import { readServerAccess } from './environment.ts'
+import { isFinal, jobStage } from './job.ts'
+import { pollPause, UNREACHABLE_LIMIT } from './pauses.ts'
+import { readJob, type RemoteJob, ServerError } from './server.ts'
+import { findProgress } from './view.ts'
+
+/** The clock of one job: asks, and sets itself for the next time, until the job has ended or is removed. */
+export const tick = internalMutation({
+  args: { jobId: v.id('videoJobs'), poll: v.number(), hasWebhook: v.boolean() },
+  returns: v.null(),
+  handler: async (ctx, { jobId, poll, hasWebhook }) => {
+    const job = await ctx.db.get(jobId)
+    if (job === null || isFinal(job.status) || job.externalJobId === undefined) return null
+    await ctx.scheduler.runAfter(0, internal.polling.poll, { jobId, externalJobId: job.externalJobId })
+    await ctx.scheduler.runAfter(pollPause(poll + 1, hasWebhook), internal.polling.tick, {
+      jobId,
+      poll: poll + 1,
+      hasWebhook,
+    })
+    return null
+  },
+})
+
+/** Asks once. */
+export const poll = internalAction({
+  args: { jobId: v.id('videoJobs'), externalJobId: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { jobId, externalJobId }) => {
+    try {
+      const job = await readJob(readServerAccess(), externalJobId)
+      await ctx.runMutation(internal.polling.recordAnswer, { jobId, answer: toAnswer(job) })
+    } catch (error) {
+      const lost = error instanceof ServerError && error.code === 'job_not_found'
+      const message = error instanceof Error ? error.message : String(error)
+      if (!lost) console.warn(`Kinora: could not ask about job ${jobId}: ${message}`)
+      await ctx.runMutation(internal.polling.recordSilence, { jobId, lost, message })
+    }
+    return null
+  },
+})
+
+const answer = v.object({
+  status: v.union(
+    v.literal('queued'),
+    v.literal('processing'),
+    v.literal('completed'),
+    v.literal('failed'),
+    v.literal('canceled'),
+  ),
+  progress: v.number(),
+  stage: v.optional(jobStage),
+  queuePosition: v.optional(v.number()),
+  notice: v.optional(v.string()),
+  videoUrl: v.optional(v.string()),
+  posterUrl: v.optional(v.string()),
+  error: v.optional(v.string()),
+  code: v.optional(v.string()),
+})
+
+/** What the server said. An answer that comes after the job's end changes nothing. */
+export const recordAnswer = internalMutation({
+  args: { jobId: v.id('videoJobs'), answer },
+  returns: v.null(),
+  handler: async (ctx, { jobId, answer }) => {
+    const job = await ctx.db.get(jobId)
+    if (job === null || isFinal(job.status)) return null
+    if (job.unreachableSince !== undefined) await ctx.db.patch(jobId, { unreachableSince: undefined })
+
+    if (answer.status === 'canceled') await settle(ctx, job, { status: 'canceled' })
+    else if (answer.status === 'failed')
+      await settle(ctx, job, {
+        status: 'failed',
+        message: answer.error ?? 'The video could not be made.',
+        code: answer.code,
+      })
+    else if (answer.status === 'completed') {
+      // A server without a URL for it yet has it by the next poll.
+      if (answer.videoUrl !== undefined)
+        await settle(ctx, job, { status: 'completed', videoUrl: answer.videoUrl, posterUrl: answer.posterUrl })
+    } else {
+      if (job.status !== answer.status) await ctx.db.patch(jobId, { status: answer.status })
+      const { progress, stage, queuePosition, notice } = answer
+      const row = await findProgress(ctx, jobId)
+      const changed =
+        row === null ||
+        Math.floor(row.progress) !== Math.floor(progress) ||
+        row.stage !== stage ||
+        row.queuePosition !== queuePosition ||
+        row.notice !== notice
+      if (changed) {
+        const news = { jobId, progress, ...defined({ stage, queuePosition, notice }) }
+        if (row === null) await ctx.db.insert('progress', news)
+        else await ctx.db.replace(row._id, news)
+      }
+      if (job.status !== answer.status) await announce(ctx, jobId, `job.${answer.status}`)
+      else if (changed && answer.status === 'processing') await announce(ctx, jobId, 'job.progress')
+    }
+    return null
+  },
+})
+
+/** No answer, or the answer that there is no such job. A server that stays silent for a day has lost the job as well. */
+export const recordSilence = internalMutation({
+  args: { jobId: v.id('videoJobs'), lost: v.boolean(), message: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { jobId, lost, message }) => {
+    const job = await ctx.db.get(jobId)
+    if (job === null || isFinal(job.status)) return null
+    if (lost) {
+      await settle(ctx, job, { status: 'failed', message: 'The server no longer knows this job.', code: 'job_lost' })
+    } else if (job.unreachableSince === undefined) {
+      await ctx.db.patch(jobId, { unreachableSince: Date.now() })
+    } else if (Date.now() - job.unreachableSince > UNREACHABLE_LIMIT) {
+      await settle(ctx, job, {
+        status: 'failed',
+        message: `No answer for a day: ${message}`,
+        code: 'server_unreachable',
+      })
+    }
+    return null
+  },
+})
+
+function toAnswer(job: RemoteJob) {
+  return {
+    status: job.status,
+    progress: job.progress ?? 0,
+    ...defined({
+      stage: job.stage,
+      queuePosition: job.queue_position,
+      notice: job.notice,
+      videoUrl: job.result_url,
+      posterUrl: job.poster_url,
+      error: job.error_message,
+      code: job.error_code,
+    }),
+  }
+}
+
+/** Without the fields that are undefined, which Convex would refuse. */
+function defined<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const kept: { [K in keyof T]?: Exclude<T[K], undefined> } = {}
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) Object.assign(kept, { [name]: value })
+  return kept
+}

@@ -1,0 +1,110 @@
+/** The server's message that a job has ended: who may send it, what it says, and what the sender is told, so that it repeats it exactly when it should. */
+import { verifyWebhookSignature, WEBHOOK_HEADERS, WebhookVerificationError } from '@kinora/protocol'
+import { v } from 'convex/values'
+import * as z from 'zod/mini'
+import { internal } from './_generated/api.ts'
+import { action, type ActionCtx } from './_generated/server.ts'
+import { readWebhookSecrets } from './environment.ts'
+
+/** A webhook as it arrived. */
+export interface Message {
+  /** The exact text. */
+  readonly body: string
+  /** The headers that can prove who sent it; see {@link proofHeaders}. */
+  readonly headers: Readonly<Record<string, string>>
+  /** `?job=` of the URL it was sent to. */
+  readonly jobId?: string
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  /** Seconds until the sender shall try again. */
+  readonly retryAfter?: number
+}
+
+/** The original fields, and beside them what Kinora adds. Fields that are not needed may take any shape. */
+const Payload = z.object({
+  job_id: z.string(),
+  status: z.enum(['completed', 'failed']),
+  video_url: z.optional(z.url()),
+  error: z.optional(z.string()),
+  type: z.optional(z.string()),
+  data: z.optional(z.object({ poster_url: z.optional(z.url()), error_code: z.optional(z.string()) })),
+})
+
+/** Checks a message and applies it. Never throws on what a stranger sends. */
+export async function receive(ctx: Pick<ActionCtx, 'runMutation'>, message: Message): Promise<Answer> {
+  const secrets = readWebhookSecrets()
+  if (secrets.length === 0) {
+    return { status: 503, body: 'WEBHOOK_SECRET is not set, so no message can be checked.', retryAfter: 300 }
+  }
+  const refusal = await refusalOf(message, secrets)
+  if (refusal !== undefined) return { status: 401, body: refusal }
+
+  const payload = Payload.safeParse(parseJson(message.body))
+  if (!payload.success) return { status: 400, body: 'The body is not a message about a job.' }
+  const { job_id, status, video_url, error, type, data } = payload.data
+  const about = { externalJobId: job_id, ...(message.jobId === undefined ? {} : { jobId: message.jobId }) }
+  const verdict =
+    status === 'completed'
+      ? await ctx.runMutation(internal.completion.completeJob, {
+          ...about,
+          ...(video_url === undefined ? {} : { videoUrl: video_url }),
+          ...(data?.poster_url === undefined ? {} : { posterUrl: data.poster_url }),
+        })
+      : await ctx.runMutation(internal.completion.failJob, {
+          ...about,
+          canceled: type === 'job.canceled',
+          ...(error === undefined ? {} : { error }),
+          ...(data?.error_code === undefined ? {} : { code: data.error_code }),
+        })
+  if (verdict === 'early') {
+    return { status: 503, body: 'The job is not on record yet: send this again.', retryAfter: 5 }
+  }
+  if (verdict === 'unknown') return { status: 404, body: 'There is no such job.' }
+  return { status: 200, body: verdict }
+}
+
+/** For apps that have the route in their own router: the same, called from there. */
+export const receiveWebhook = action({
+  args: { body: v.string(), headers: v.record(v.string(), v.string()), jobId: v.optional(v.string()) },
+  returns: v.object({ status: v.number(), body: v.string(), retryAfter: v.optional(v.number()) }),
+  handler: async (ctx, message): Promise<Answer> => receive(ctx, message),
+})
+
+/** Why a message is not believed, or undefined where it is. A signature decides where there is one; the shared secret only where there is none. */
+async function refusalOf({ headers, body }: Message, secrets: readonly string[]): Promise<string | undefined> {
+  const shared = headers[WEBHOOK_HEADERS.secret]
+  if (headers[WEBHOOK_HEADERS.signature] === undefined && shared !== undefined) {
+    const matches = await Promise.all(secrets.map((secret) => isEqual(shared, secret)))
+    return matches.includes(true) ? undefined : 'The shared secret is wrong.'
+  }
+  try {
+    await verifyWebhookSignature({ headers, body, secret: secrets })
+    return undefined
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return error.message
+    throw error
+  }
+}
+
+/** Compares without telling by the time it takes how much is right: the signatures of both under a key made for this comparison. */
+async function isEqual(given: string, secret: string): Promise<boolean> {
+  const text = new TextEncoder()
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const key = await crypto.subtle.importKey('raw', crypto.getRandomValues(new Uint8Array(32)), algorithm, false, [
+    'sign',
+    'verify',
+  ])
+  const signature = await crypto.subtle.sign('HMAC', key, text.encode(secret))
+  return crypto.subtle.verify('HMAC', key, signature, text.encode(given))
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
