@@ -18,3 +18,13 @@ export {
   type Dtype,
 } from './dtype.ts'
 export { WeightsError, type WeightsErrorCode } from './weights-error.ts'
+export {
+  quantizeWeights,
+  removeInt8,
+  verifyInt8,
+  type Int8Weight,
+  type QuantizeOptions,
+  type QuantizeProgress,
+} from './quantize.ts'
+export { checkDiskSpace, formatBytes, freeBytes } from './disk-space.ts'
+export { withFileLock, type FileLockOptions } from './file-lock.ts'

@@ -20,6 +20,10 @@ export type WeightsErrorCode =
   | 'tensor_missing'
   /** The disk has less room than what is to be written. */
   | 'disk_full'
+  /** A weight that is NaN or infinite. */
+  | 'not_finite'
+  /** The content is not what its hash says. */
+  | 'hash_mismatch'
 
 /**
  * Weights that cannot be used. The message says what is wrong, with which file, and what to do about it.
