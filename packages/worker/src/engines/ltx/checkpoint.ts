@@ -47,6 +47,8 @@ export interface Checkpoint {
   readonly textEncoder: Part<TextEncoderConfig>
   readonly tokenizerFolder: string
   readonly schedule: ScheduleConfig
+  /** How sigmas are spaced before the schedule shifts them. */
+  readonly sampler: 'uniform' | 'linear-quadratic'
   /** Whether the text encoder reads the padding after a prompt: diffusers' older pipeline lets it, the newer one masks it. */
   readonly paddingIsRead: boolean
   /** Whether a latent frame's time is that of its first picture. */
@@ -123,6 +125,7 @@ async function openFolder(location: CheckpointLocation): Promise<Checkpoint> {
     transformer: { config: transformer, tensors: (await openWeights(join(folder, 'transformer'))).tensors },
     vae: { config: vae, tensors: vaeTensors },
     schedule,
+    sampler: kind === 'condition' ? 'linear-quadratic' : 'uniform',
     paddingIsRead: kind === 'image-to-video',
     causalCoordinates: kind === 'condition',
     latents: await readStatistics(vaeTensors, vae),
@@ -142,6 +145,7 @@ async function openSingleFile(location: CheckpointLocation): Promise<Checkpoint>
     transformer: { config: config.transformer, tensors: renamedTensors(weights.tensors, 'transformer') },
     vae: { config: config.vae, tensors: vaeTensors },
     schedule: config.schedule,
+    sampler: config.sampler === 'LinearQuadratic' ? 'linear-quadratic' : 'uniform',
     paddingIsRead: kind === 'image-to-video',
     causalCoordinates: config.causalCoordinates,
     ...(config.allowedSigmas && { allowedSigmas: config.allowedSigmas }),

@@ -30,7 +30,8 @@ export type Denoiser = (input: DenoiserInput) => Promise<Float32Tensor>
 export interface DenoiseOptions {
   /** Descending, with the 0 at the end: one step less than there are values. */
   readonly sigmas: Float32Array
-  readonly guidance: Guidance
+  /** The guidance at a sigma. */
+  readonly guidance: (sigma: number) => Guidance
   readonly prompt: Float32Tensor
   /** Needed with guidance only. */
   readonly negativePrompt?: Float32Tensor | undefined
@@ -66,7 +67,10 @@ export async function denoise(
     const timesteps = start.strengths.map((strength) =>
       Math.min(timestep, Math.fround(Math.fround(1 - strength) * timestepsPerSigma)),
     )
-    const velocity = await predict(latents, timesteps, start, denoiser, options)
+    const velocity = await predict(latents, timesteps, start, denoiser, {
+      ...options,
+      guidance: options.guidance(sigma),
+    })
     const noise = stochastic ? draws.normal([1, ...latents.shape]) : undefined
     latents = eulerStep(latents, velocity, { sigma, sigmas, timesteps, strengths: start.strengths, noise })
     options.afterStep?.(step, latents)
@@ -79,7 +83,7 @@ async function predict(
   timesteps: Float32Array,
   { coordinates }: DenoiseStart,
   denoiser: Denoiser,
-  { guidance, prompt, negativePrompt }: DenoiseOptions,
+  { guidance, prompt, negativePrompt }: Pick<DenoiseOptions, 'prompt' | 'negativePrompt'> & { guidance: Guidance },
 ): Promise<Float32Tensor> {
   const positive = await denoiser({ latents, timesteps, coordinates, text: prompt })
   if (!isGuided(guidance) || negativePrompt === undefined) return positive

@@ -29,6 +29,11 @@ export class Fields {
     return new Fields(`${this.source}: ${key}`, this.#values[key])
   }
 
+  /** A value found inside this config, for instance in a list. */
+  nested(what: string, value: unknown): Fields {
+    return new Fields(`${this.source}: ${what}`, value)
+  }
+
   number(key: string, fallback?: number): number {
     return this.#read(key, fallback, isNumber, 'a number')
   }

@@ -106,7 +106,10 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
       // A mask over padding is the same as no padding: positions count by distance only.
       const read = checkpoint.paddingIsRead ? ids : ids.slice(0, tokens)
       const buckets = int64Tensor([read.length, read.length], relativeBuckets(read.length, textEncoder.config))
-      const outputs = await room.run('text encoder', load.textEncoder, { ids: int64Tensor([read.length], read), buckets })
+      const outputs = await room.run('text encoder', load.textEncoder, {
+        ids: int64Tensor([read.length], read),
+        buckets,
+      })
       const { data, shape } = float32Output(outputs, 'embeddings')
       const width = shape[1] ?? 0
       return { ids, embeddings: float32Tensor([tokens, width], data.slice(0, tokens * width)) }

@@ -1,0 +1,89 @@
+/** Pictures in and frames out: between 8-bit colours and the network's numbers. */
+
+import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
+import type { Frame, Picture } from '../engine.ts'
+import { resizePicture } from './resize.ts'
+
+/**
+ * The largest part in the middle of a picture that has the asked-for aspect ratio, resized: never stretched.
+ */
+export function coverPicture(picture: Picture, width: number, height: number): Picture {
+  const scale = Math.min(picture.width / width, picture.height / height)
+  const cutWidth = Math.min(picture.width, Math.max(1, Math.round(width * scale)))
+  const cutHeight = Math.min(picture.height, Math.max(1, Math.round(height * scale)))
+  return resizePicture(cut(picture, cutWidth, cutHeight), width, height)
+}
+
+function cut(picture: Picture, width: number, height: number): Picture {
+  if (width === picture.width && height === picture.height) return picture
+  const left = Math.floor((picture.width - width) / 2)
+  const top = Math.floor((picture.height - height) / 2)
+  const data = new Uint8Array(width * height * 3)
+  for (let row = 0; row < height; row++) {
+    const start = ((top + row) * picture.width + left) * 3
+    data.set(picture.data.subarray(start, start + width * 3), row * width * 3)
+  }
+  return { width, height, data }
+}
+
+/** `[1, 3, 1, H, W]` in -1..1. */
+export function pictureToPixels(picture: Picture): Float32Tensor {
+  const { width, height, data } = picture
+  const pixels = float32Tensor([1, 3, 1, height, width])
+  const area = width * height
+  for (let place = 0; place < area; place++) {
+    for (let channel = 0; channel < 3; channel++)
+      pixels.data[channel * area + place] = 2 * Math.fround((data[place * 3 + channel] ?? 0) / 255) - 1
+  }
+  return pixels
+}
+
+/** Frames of pixels `[1, 3, F, H, W]`: -1..1 becomes 0..255, what is beyond is cut off. */
+export function* pixelsToFrames(pixels: Float32Tensor): Generator<Frame> {
+  const [, , frames = 0, height = 0, width = 0] = pixels.shape
+  const area = height * width
+  for (let frame = 0; frame < frames; frame++) {
+    const data = new Uint8ClampedArray(area * 3)
+    for (let channel = 0; channel < 3; channel++) {
+      const start = (channel * frames + frame) * area
+      for (let place = 0; place < area; place++)
+        data[place * 3 + channel] = ((pixels.data[start + place] ?? 0) / 2 + 0.5) * 255
+    }
+    yield { width, height, data: new Uint8Array(data.buffer) }
+  }
+}
+
+/** Every frame resized between its neighbouring pixels' centres (bilinear, without smoothing), as torch's `interpolate` does. */
+export function resizePixels(pixels: Float32Tensor, width: number, height: number): Float32Tensor {
+  const [, channels = 0, frames = 0, fromHeight = 0, fromWidth = 0] = pixels.shape
+  if (fromHeight === height && fromWidth === width) return pixels
+  const resized = float32Tensor([1, channels, frames, height, width])
+  const columns = bilinearPlaces(fromWidth, width)
+  const rows = bilinearPlaces(fromHeight, height)
+  let place = 0
+  for (let plane = 0; plane < channels * frames; plane++) {
+    const start = plane * fromHeight * fromWidth
+    for (const row of rows) {
+      const upper = start + row.first * fromWidth
+      const lower = start + row.second * fromWidth
+      for (const column of columns) {
+        const top = mix(pixels.data[upper + column.first], pixels.data[upper + column.second], column.weight)
+        const bottom = mix(pixels.data[lower + column.first], pixels.data[lower + column.second], column.weight)
+        resized.data[place++] = mix(top, bottom, row.weight)
+      }
+    }
+  }
+  return resized
+}
+
+function bilinearPlaces(from: number, to: number): { first: number; second: number; weight: number }[] {
+  return Array.from({ length: to }, (_, index) => {
+    const centre = Math.max(0, ((index + 0.5) * from) / to - 0.5)
+    const first = Math.min(from - 1, Math.floor(centre))
+    return { first, second: Math.min(from - 1, first + 1), weight: centre - first }
+  })
+}
+
+function mix(a = 0, b = 0, weight: number): number {
+  return a + (b - a) * weight
+}
