@@ -1,0 +1,57 @@
+/**
+ * The engine `camera`: moves a virtual camera over the picture. No weights, no imagination: a preview, and an honest one.
+ *
+ *     prompt → words → motion → path → a grid for each frame → GridSample in ONNX Runtime → frames
+ */
+
+import { EngineError, type Engine } from '../engine.ts'
+import { SessionError } from '../../onnx/index.ts'
+import { findFocus } from './focus.ts'
+import { gridMatrix, pixelFeatures } from './grid.ts'
+import { planMotion } from './motion.ts'
+import { cameraPath, seenRectangle } from './path.ts'
+import { openSampler } from './sampler.ts'
+import { readPrompt } from './words.ts'
+import { workingPicture } from './working-picture.ts'
+
+export interface CameraEngineOptions {
+  /** CPU threads. @default ONNX Runtime's own choice */
+  readonly threads?: number
+}
+
+export async function createCameraEngine(options: CameraEngineOptions = {}): Promise<Engine> {
+  const sampler = await openSampler(options)
+  return {
+    name: 'camera',
+    provider: 'cpu',
+    defaults: {},
+    async *generate({ picture, settings }, { signal, progress }) {
+      const { width, height, num_frames, prompt, seed, duration } = settings
+      const frame = { width, height }
+      const focus = await findFocus(picture)
+      const motion = planMotion({ words: readPrompt(prompt), seed, duration, picture, frame, focus })
+      const path = cameraPath(motion, picture, frame)
+      const poses = Array.from({ length: num_frames }, (_, index) =>
+        path(num_frames > 1 ? index / (num_frames - 1) : 0),
+      )
+      const seen = seenRectangle(poses, picture, frame)
+      const widest = Math.max(...poses.map((pose) => pose.width))
+      const samples = await workingPicture(picture, seen, widest, frame)
+      const features = pixelFeatures(frame)
+      for (const [index, pose] of poses.entries()) {
+        signal.throwIfAborted()
+        const data = await sampler.sample(samples, features, gridMatrix(pose, seen), frame).catch(refuse)
+        yield { width, height, data }
+        progress((index + 1) / num_frames)
+      }
+    },
+    close: () => sampler.close(),
+  }
+}
+
+function refuse(error: unknown): never {
+  if (error instanceof SessionError && error.outOfMemory) {
+    throw new EngineError('out_of_memory', error.message, { retryable: true, cause: error })
+  }
+  throw error
+}
