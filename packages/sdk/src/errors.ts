@@ -24,9 +24,9 @@ export class KinoraError extends Error {
   override readonly name: string = 'KinoraError'
   /** For programs: a code of the server's (`job_not_found`), or one of the SDK's (`connection_failed`, `timeout`, `invalid_image`, …). */
   readonly code: ErrorCode | (string & {})
-  readonly jobId?: string
-  readonly requestId?: string
-  readonly idempotencyKey?: string
+  declare readonly jobId?: string
+  declare readonly requestId?: string
+  declare readonly idempotencyKey?: string
   readonly [brand]: Kind
 
   constructor(kind: Kind, code: string, message: string, context: ErrorContext = {}) {
@@ -56,7 +56,7 @@ export class ApiError extends KinoraError {
   /** Which fields of the request are wrong. */
   readonly issues: readonly { readonly path: string; readonly message: string }[]
   /** Milliseconds the server asked to wait, with 429 and 503. */
-  readonly retryAfter?: number
+  declare readonly retryAfter?: number
 
   constructor(code: string, message: string, { status, issues = [], retryAfter, ...context }: ApiErrorDetails) {
     super('api', code, message, context)
@@ -78,7 +78,7 @@ export class ConnectionError extends KinoraError {
 export class TimeoutError extends KinoraError {
   override readonly name = 'TimeoutError'
   /** The job as it was last seen, when `wait` timed out. */
-  readonly job?: Job
+  declare readonly job?: Job
   constructor(message: string, context: ErrorContext & { job?: Job | undefined }) {
     super('timeout', 'timeout', message, context)
     if (context.job !== undefined) this.job = context.job

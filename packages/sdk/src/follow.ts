@@ -57,6 +57,7 @@ export async function* follow(source: Source, options: StreamOptions = {}): Asyn
       } else {
         answer = await source.open(lastEventId)
         reachedAt = Date.now()
+        const openedAt = reachedAt
         fruitless++
         if (!answer.response.headers.get('content-type')?.startsWith(EVENT_STREAM))
           throw new Silence('It is no event stream.')
@@ -69,7 +70,8 @@ export async function* follow(source: Source, options: StreamOptions = {}): Asyn
           if (source.ends(job)) return
           lastEventId = id ?? lastEventId
         }
-        // The server, or a proxy, ended it before the job did.
+        // The server, or a proxy, ended it before the job did. One that lasted was of use, even if nothing changed meanwhile.
+        if (Date.now() - openedAt > pollInterval) fruitless = 0
         polling = fruitless >= FRUITLESS_CONNECTIONS
         delay = retryDelay(fruitless)
       }

@@ -141,7 +141,7 @@ export class Kinora {
 
   /**
    * Snapshots of all of the tenant's jobs as they change, without end: stop by `break` or by the signal. One connection, where `stream` for many jobs
-   * would meet the browser's limit of six.
+   * would meet the browser's limit of six. Where it has to be replaced by polling, the newest 100 jobs come once each at first.
    */
   events(options: StreamOptions = {}): AsyncGenerator<Job, void, undefined> {
     const source = {

@@ -44,6 +44,9 @@ async function thrownBy(promise: Promise<unknown>): Promise<Error> {
   return outcome
 }
 
+/** Waits until a check holds; generous, for slow machines. */
+const soon = (check: () => void) => vi.waitFor(check, { timeout: 10_000 })
+
 const paths = () => served.mock.requests.map(({ method, path }) => `${method} ${path.split('?')[0]}`)
 
 test('the whole way: generate, stream, wait, download', async () => {
@@ -343,7 +346,7 @@ describe('time limits', () => {
     expect(isTimeoutError(error)).toBe(true)
     expect(error).toMatchObject({ jobId: job.job_id, job: { status: 'processing', progress: 5 } })
     expect(error.message).toMatch(/processing, 5 %\). It goes on: call wait again/)
-    await vi.waitFor(() => expect(still.mock.openStreams).toBe(0))
+    await soon(() => expect(still.mock.openStreams).toBe(0))
     still.mock.complete(job.job_id)
     await expect(patient.wait(job.job_id)).resolves.toMatchObject({ status: 'completed' })
     await still.close()
@@ -361,14 +364,14 @@ describe('aborting', () => {
     served.mock.failNext({ kind: 'hang' })
     const during = new AbortController()
     const hanging = kinora.page({ signal: during.signal })
-    await vi.waitFor(() => expect(paths()).toHaveLength(1))
+    await soon(() => expect(paths()).toHaveLength(1))
     during.abort(stop)
     await expect(hanging).rejects.toBe(stop)
 
     served.mock.failNext({ status: 503, retryAfter: 60 })
     const between = new AbortController()
     const waiting = kinora.page({ signal: between.signal })
-    await vi.waitFor(() => expect(paths()).toHaveLength(2))
+    await soon(() => expect(paths()).toHaveLength(2))
     between.abort(stop)
     await expect(waiting).rejects.toBe(stop)
   })
@@ -379,10 +382,10 @@ describe('aborting', () => {
     const { job_id } = await patient.generate({ image: jpeg })
     const controller = new AbortController()
     const waiting = patient.wait(job_id, { signal: controller.signal })
-    await vi.waitFor(() => expect(still.mock.openStreams).toBe(1))
+    await soon(() => expect(still.mock.openStreams).toBe(1))
     controller.abort(stop)
     await expect(waiting).rejects.toBe(stop)
-    await vi.waitFor(() => expect(still.mock.openStreams).toBe(0))
+    await soon(() => expect(still.mock.openStreams).toBe(0))
 
     const endless = new ReadableStream<Uint8Array>({ start: (c) => c.enqueue(jpeg) })
     const uploading = new AbortController()

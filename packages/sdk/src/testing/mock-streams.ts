@@ -5,7 +5,8 @@ import type { MockJobs } from './mock-jobs.ts'
 
 export class MockStreams {
   readonly #jobs: MockJobs
-  readonly #open = new Set<ReadableStreamDefaultController<Uint8Array>>()
+  /** Each open stream, and how to stop listening for it. */
+  readonly #open = new Map<ReadableStreamDefaultController<Uint8Array>, () => void>()
 
   constructor(jobs: MockJobs) {
     this.#jobs = jobs
@@ -17,8 +18,10 @@ export class MockStreams {
 
   /** Breaks every open stream in the middle, as a dying proxy does. */
   cut(): void {
-    for (const controller of this.#open) controller.error(new TypeError('The connection was cut.'))
-    this.#open.clear()
+    for (const [controller, leave] of this.#open) {
+      leave()
+      controller.error(new TypeError('The connection was cut.'))
+    }
   }
 
   /** @param jobId undefined for all jobs; the stream then has no end */
@@ -27,7 +30,6 @@ export class MockStreams {
     let leave = (): void => {}
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        this.#open.add(controller)
         const close = (): void => {
           leave()
           controller.close()
@@ -44,6 +46,7 @@ export class MockStreams {
           unlisten()
           this.#open.delete(controller)
         }
+        this.#open.set(controller, leave)
         controller.enqueue(encoder.encode('retry: 1000\n: connected\n\n'))
         const job = jobId === undefined ? undefined : this.#jobs.get(jobId)
         if (!job) return
