@@ -10,13 +10,14 @@ export interface ServerAccess {
 
 /** @throws Error that names what is missing and where it is set */
 export function readServerAccess(): ServerAccess {
-  const missing = (['VIDEO_API_URL', 'VIDEO_API_KEY'] as const).filter((name) => !env[name])
+  const access = { VIDEO_API_URL: env.VIDEO_API_URL, VIDEO_API_KEY: env.VIDEO_API_KEY }
+  const missing = Object.entries(access).flatMap(([name, value]) => (value ? [] : [name]))
   if (missing.length > 0) {
     throw new Error(
       `Kinora has no ${missing.join(' and no ')}: pass it in convex.config.ts, app.use(kinora, { env: { … } }), and set it with "npx convex env set".`,
     )
   }
-  return { baseUrl: env.VIDEO_API_URL.replace(/\/+$/, ''), apiKey: env.VIDEO_API_KEY }
+  return { baseUrl: access.VIDEO_API_URL.replace(/\/+$/, ''), apiKey: access.VIDEO_API_KEY }
 }
 
 /** The secrets that a webhook may be signed with; none where webhooks are not set up. */
