@@ -14,8 +14,8 @@ export interface DecodeOptions {
   readonly memory?: number
   /** Tiles to use instead of planned ones. */
   readonly tiles?: TilePlan
-  /** Called before each tile; may throw to stop. */
-  readonly onTile?: (tile: number, tiles: number) => void
+  /** Waited for before each tile; may throw to stop. */
+  readonly onTile?: (tile: number, tiles: number) => void | Promise<void>
 }
 
 const gibibyte = 2 ** 30
@@ -89,7 +89,7 @@ async function* decodeTiles(
     const sum = float32Tensor([1, config.pictureChannels, frames.end - frames.start, area.height, area.width])
     for (const [rowIndex, row] of rows.entries()) {
       for (const [columnIndex, column] of columns.entries()) {
-        options.onTile?.(done++, tiles)
+        await options.onTile?.(done++, tiles)
         const tile = {
           time: at(plan.time, timeIndex),
           row: at(plan.rows, rowIndex),

@@ -39,8 +39,8 @@ export interface DenoiseOptions {
   readonly imageNoise?: number
   /** Draws fresh noise at each step. @default false */
   readonly stochastic?: boolean
-  /** Called before each step; may throw to stop. */
-  readonly beforeStep?: (step: number) => void
+  /** Waited for before each step; may throw to stop. */
+  readonly beforeStep?: (step: number) => void | Promise<void>
   /** Called after each step. */
   readonly afterStep?: (step: number, latents: Float32Tensor) => void
 }
@@ -60,7 +60,7 @@ export async function denoise(
   const { sigmas, imageNoise = 0, stochastic = false } = options
   let latents = start.latents
   for (let step = 0; step + 1 < sigmas.length; step++) {
-    options.beforeStep?.(step)
+    await options.beforeStep?.(step)
     const timestep = Math.fround((sigmas[step] ?? 0) * timestepsPerSigma)
     const sigma = Math.fround(timestep / timestepsPerSigma)
     if (imageNoise > 0) latents = noisePictures(latents, start, imageNoise * sigma ** 2, draws)

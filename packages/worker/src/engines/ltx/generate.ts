@@ -43,7 +43,7 @@ export interface VideoSettings {
 /** What happens on the way, for progress, cancelling and comparisons. Each may throw to stop. */
 export interface GenerateHooks {
   readonly onStage?: (stage: 'text' | 'encode' | 'denoise' | 'upsample' | 'decode') => void
-  readonly beforeStep?: (step: number, pass: number) => void
+  readonly beforeStep?: (step: number, pass: number) => void | Promise<void>
   readonly afterStep?: (step: number, pass: number, latents: Float32Tensor) => void
 }
 

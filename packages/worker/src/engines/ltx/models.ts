@@ -14,7 +14,7 @@ import type { Denoiser } from './denoise.ts'
 import { buildLatentUpsampler } from './latent-upsampler.ts'
 import type { Posterior } from './latents.ts'
 import type { ComputeType, Tensors } from './parameters.ts'
-import type { QuantizedWeight } from './quantized.ts'
+import type { QuantizedWeights } from './quantized.ts'
 import { ropeTables, type Coordinates } from './rope.ts'
 import { SessionRoom, type LoadableGraph } from './sessions.ts'
 import { buildTextEncoder, relativeBuckets } from './text-encoder.ts'
@@ -31,8 +31,8 @@ export interface ModelOptions {
   readonly compute?: ComputeType
   /** int8 editions of linear layers, of transformer and text encoder. @default none */
   readonly quantized?: {
-    readonly transformer?: ReadonlyMap<string, QuantizedWeight>
-    readonly textEncoder?: ReadonlyMap<string, QuantizedWeight>
+    readonly transformer?: QuantizedWeights
+    readonly textEncoder?: QuantizedWeights
   }
   /** Keeps every network in memory once it was used. @default false: one at a time */
   readonly keepLoaded?: boolean

@@ -2,9 +2,9 @@
 
 import type { DataType, Graph, Value } from '../../onnx/index.ts'
 import { float } from '../../onnx/index.ts'
-import type { TensorEntry } from '../../weights/index.ts'
+import type { Int8Weight, TensorEntry } from '../../weights/index.ts'
 import { EngineError } from '../engine.ts'
-import type { QuantizedWeight } from './quantized.ts'
+import type { QuantizedWeights } from './quantized.ts'
 
 /** The type of matrix products and convolutions. Norms, residual streams and sums stay float32 whatever it is. */
 export type ComputeType = 'float32' | 'float16' | 'bfloat16'
@@ -23,15 +23,10 @@ export class Parameters {
   /** Names that the graph has asked for: a model is complete when these are all there are. */
   readonly used = new Set<string>()
   readonly #tensors: Tensors
-  readonly #quantized: ReadonlyMap<string, QuantizedWeight>
+  readonly #quantized: QuantizedWeights
 
   /** @param quantized weights of linear layers in 8 bits, by the name of their float original; these layers then compute in int8 */
-  constructor(
-    graph: Graph,
-    tensors: Tensors,
-    compute: ComputeType,
-    quantized: ReadonlyMap<string, QuantizedWeight> = new Map(),
-  ) {
+  constructor(graph: Graph, tensors: Tensors, compute: ComputeType, quantized: QuantizedWeights = new Map()) {
     this.graph = graph
     this.compute = compute
     this.#tensors = tensors
@@ -71,10 +66,10 @@ export class Parameters {
    * Each row is divided by its largest value first, so that one token's outlier does not cost the others their precision; ONNX Runtime then
    * quantizes the whole of x with one scale, computes with signed per-channel weights, and the row's scale is put back.
    */
-  #linearInt8(x: Value, name: string, weight: QuantizedWeight, biasSize: number | undefined): Value {
+  #linearInt8(x: Value, name: string, weight: Int8Weight, biasSize: number | undefined): Value {
     const g = this.graph
     this.used.add(`${name}.weight`)
-    const [outputs, inputs] = weight.shape
+    const [inputs = 0, outputs = 0] = weight.values.shape
     const rows = g.cast(x, 'float32')
     const largest = g.op('ReduceMax', [g.op('Abs', [rows]), g.int64s([-1])], { keepdims: 1 })
     const scale = g.op('Max', [largest, g.scalar('float32', 1e-12)])

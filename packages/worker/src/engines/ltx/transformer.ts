@@ -8,7 +8,7 @@
 
 import { graph, type Graph, type Value } from '../../onnx/index.ts'
 import { silu, Parameters, type ComputeType, type Tensors } from './parameters.ts'
-import type { QuantizedWeight } from './quantized.ts'
+import type { QuantizedWeights } from './quantized.ts'
 import { embedTimestep, timestepFeatureSize } from './timestep.ts'
 
 export interface TransformerConfig {
@@ -32,7 +32,7 @@ export interface TransformerConfig {
 
 export interface GraphOptions {
   readonly compute: ComputeType
-  readonly quantized?: ReadonlyMap<string, QuantizedWeight>
+  readonly quantized?: QuantizedWeights
 }
 
 export interface BuiltGraph {

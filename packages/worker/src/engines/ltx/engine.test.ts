@@ -1,0 +1,173 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Engine, EngineRequest, Frame, ResolvedSettings } from '../engine.ts'
+import { createLtxEngine } from './engine.ts'
+
+const fixtures = fileURLToPath(new URL('../../../test/fixtures/ltx', import.meta.url))
+const checkpoint = (name: string) => join(fixtures, name, 'checkpoint')
+
+function request(settings: Partial<ResolvedSettings> = {}): EngineRequest {
+  const width = 100
+  const height = 80
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, index) => (index * 7) % 256)
+  const common = {
+    prompt: 'A train in the snow',
+    duration: 1,
+    seed: 11,
+    width: 64,
+    height: 96,
+    fps: 16,
+    num_frames: 17,
+    steps: 2,
+  }
+  return { picture: { width, height, data }, settings: { ...common, ...settings } }
+}
+
+async function frames(
+  engine: Engine,
+  asked: EngineRequest,
+  onProgress: (fraction: number, detail?: string) => void = () => {},
+  signal = new AbortController().signal,
+) {
+  const result: Frame[] = []
+  for await (const frame of engine.generate(asked, { signal, progress: onProgress })) result.push(frame)
+  return result
+}
+
+describe.each(['v090', 'v091', 'v095'])('a job on the %s checkpoint', (name) => {
+  let engine: Engine
+  beforeAll(async () => {
+    engine = await createLtxEngine({ modelPath: checkpoint(name), provider: 'cpu' })
+  })
+  afterAll(() => engine.close())
+
+  test('gives as many frames as asked for, of the size asked for', async () => {
+    const video = await frames(engine, request())
+    expect(video).toHaveLength(17)
+    for (const frame of video) expect([frame.width, frame.height, frame.data.length]).toEqual([64, 96, 64 * 96 * 3])
+  })
+
+  test('the same seed gives the same video, another seed another one', async () => {
+    const [once, again, other] = [
+      await frames(engine, request()),
+      await frames(engine, request()),
+      await frames(engine, request({ seed: 12 })),
+    ]
+    expect(again).toEqual(once)
+    expect(other).not.toEqual(once)
+  })
+
+  test('progress never falls, counts the steps and ends at 1', async () => {
+    const seen: { fraction: number; detail: string | undefined }[] = []
+    await frames(engine, request(), (fraction, detail) => seen.push({ fraction, detail }))
+    expect(seen.map(({ fraction }) => fraction)).toEqual(seen.map(({ fraction }) => fraction).toSorted((a, b) => a - b))
+    expect(seen.at(-1)?.fraction).toBe(1)
+    expect(seen.map(({ detail }) => detail)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^step 1 of 2, about 1 s left/),
+        expect.stringMatching(/^step 2 of 2/),
+      ]),
+    )
+  })
+})
+
+test('a cancel is honoured between two steps', async () => {
+  const engine = await createLtxEngine({ modelPath: checkpoint('v090'), provider: 'cpu' })
+  const canceled = new AbortController()
+  const details: (string | undefined)[] = []
+  const onProgress = (_: number, detail?: string) => {
+    details.push(detail)
+    if (detail?.startsWith('step 1 of 9') === true) canceled.abort(new Error('canceled by its owner'))
+  }
+  await expect(frames(engine, request({ steps: 9 }), onProgress, canceled.signal)).rejects.toThrow(
+    'canceled by its owner',
+  )
+  expect(details.some((detail) => detail?.startsWith('step 2 of 9'))).toBe(false)
+  await engine.close()
+})
+
+test('int8 is made once and gives nearly the same video', async () => {
+  const cacheFolder = await mkdtemp(join(tmpdir(), 'kinora-int8-'))
+  const log: string[] = []
+  const options = {
+    modelPath: checkpoint('v095'),
+    provider: 'cpu',
+    cacheFolder,
+    log: (line: string) => log.push(line),
+  } as const
+  try {
+    const exact = await createLtxEngine({ ...options, precision: 'fp32' })
+    const quantized = await createLtxEngine({ ...options, precision: 'int8' })
+    expect(log.some((line) => line.includes('making the int8 transformer'))).toBe(true)
+    const [expected, actual] = [await frames(exact, request()), await frames(quantized, request())]
+    const squares = expected.flatMap((frame, index) =>
+      [...frame.data].map((value, place) => (value - (actual[index]?.data[place] ?? 0)) ** 2),
+    )
+    const psnr = 10 * Math.log10(255 ** 2 / (squares.reduce((sum, value) => sum + value, 0) / squares.length))
+    expect(psnr).toBeGreaterThan(35)
+    expect(actual).not.toEqual(expected)
+    log.length = 0
+    await createLtxEngine({ ...options, precision: 'int8' }).then((engine) => engine.close())
+    expect(log.filter((line) => line.includes('making'))).toEqual([])
+    await exact.close()
+    await quantized.close()
+  } finally {
+    await rm(cacheFolder, { recursive: true })
+  }
+})
+
+describe('what it cannot do, it says before any work', () => {
+  test('no such folder', async () => {
+    await expect(createLtxEngine({ modelPath: join(fixtures, 'nowhere') })).rejects.toThrow(
+      /nowhere does not exist.*kinora models pull/,
+    )
+  })
+
+  test('an unknown recipe', async () => {
+    await expect(createLtxEngine({ modelPath: checkpoint('v090'), recipe: 'fast' })).rejects.toThrow(
+      /no recipe fast\. Known are 13b-distilled/,
+    )
+  })
+
+  test('bf16 on a CPU', async () => {
+    await expect(
+      createLtxEngine({ modelPath: checkpoint('v090'), provider: 'cpu', precision: 'bf16' }),
+    ).rejects.toThrow(/no bf16 on CPUs.*int8/)
+  })
+
+  test('a size that is not made of 32s', async () => {
+    const engine = await createLtxEngine({ modelPath: checkpoint('v090'), provider: 'cpu' })
+    await expect(frames(engine, request({ width: 70 }))).rejects.toMatchObject({ code: 'invalid_settings' })
+    await engine.close()
+  })
+})
+
+test('a single file runs with a text encoder from elsewhere, in two passes with an upsampler', async () => {
+  const other = checkpoint('v095')
+  const engine = await createLtxEngine({
+    modelPath: join(fixtures, 'v095-single-file', 'ltxv-2b-tiny.safetensors'),
+    parts: {
+      textEncoder: join(other, 'text_encoder'),
+      tokenizer: join(other, 'tokenizer'),
+      latentUpsampler: join(checkpoint('latent-upsampler'), 'latent_upsampler'),
+    },
+    recipe: '2b-0.9.8-distilled',
+    provider: 'cpu',
+  })
+  expect(engine.defaults).toEqual({ steps: 7, guidance_scale: 1 })
+  const details: (string | undefined)[] = []
+  const video = await frames(engine, request({ width: 128, height: 96 }), (_, detail) => details.push(detail))
+  expect(video).toHaveLength(17)
+  expect(video[0]).toMatchObject({ width: 128, height: 96 })
+  expect(details).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^pass 1, step 7 of 7/),
+      'upsampling',
+      expect.stringMatching(/^pass 2, step 3 of 3/),
+    ]),
+  )
+  await engine.close()
+})
