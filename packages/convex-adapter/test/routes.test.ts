@@ -1,0 +1,82 @@
+// @vitest-environment edge-runtime
+import { signWebhook } from '@kinora/protocol'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { pass, SECRET } from './component.ts'
+import { startRouterApp, videos } from './router-app.ts'
+import { startScriptedServer, wireJob } from './scripted-server.ts'
+
+const VIDEO = 'https://videos.example.com/1.mp4'
+const SITE = 'https://happy-otter-123.convex.site'
+let server: Awaited<ReturnType<typeof startScriptedServer>>
+
+beforeEach(async () => {
+  vi.useFakeTimers()
+  server = await startScriptedServer(({ method }) => ({ status: method === 'POST' ? 201 : 200, body: wireJob() }))
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  vi.unstubAllEnvs()
+  await server.close()
+})
+
+/** An app that has not mounted the component, with one job at the server. */
+async function startWithJob(webhookUrl = '/hooks/video') {
+  const env = { VIDEO_API_URL: server.url, VIDEO_API_KEY: 'key', WEBHOOK_SECRET: SECRET, CONVEX_SITE_URL: SITE }
+  const t = startRouterApp(env, { webhookUrl })
+  const userId = await t.run((ctx) => ctx.db.insert('users', { name: 'Ada' }))
+  const jobId = await t.mutation(videos.make, { userId, image: 'https://pictures.example.com/1.jpg', album: 'cats' })
+  await pass(t)
+  return { t, userId, jobId }
+}
+
+async function deliver(t: Awaited<ReturnType<typeof startWithJob>>['t'], secret = SECRET) {
+  const body = JSON.stringify({ type: 'job.completed', job_id: 'job_1', status: 'completed', video_url: VIDEO })
+  const headers = await signWebhook({ id: 'msg_1', timestamp: new Date(), body, secrets: [secret] })
+  return t.fetch('/hooks/video?job=x', { method: 'POST', headers, body })
+}
+
+test('a path is told to the server as a URL on this deployment’s site', async () => {
+  await startWithJob()
+  expect(JSON.parse(server.seen[0]?.body ?? '').webhook_url).toMatch(
+    /^https:\/\/happy-otter-123\.convex\.site\/hooks\/video\?job=/,
+  )
+})
+
+test('the app’s own route takes signed messages, and no others', async () => {
+  const { t, jobId } = await startWithJob()
+  expect((await deliver(t, 'wrong')).status).toBe(401)
+  expect((await t.query(videos.look, { jobId }))?.status).toBe('queued')
+  expect((await deliver(t)).status).toBe(200)
+  expect(await t.query(videos.look, { jobId })).toMatchObject({ status: 'completed', outputVideoUrl: VIDEO })
+})
+
+test('onEvent hears of every change and onComplete of the end, once, with the app’s own types', async () => {
+  const { t, userId } = await startWithJob()
+  server.answer(() => ({ body: wireJob({ status: 'processing', progress: 20, stage: 'generating' }) }))
+  await pass(t, 8_000)
+  server.answer(() => ({ body: wireJob({ status: 'processing', progress: 60, stage: 'generating' }) }))
+  await pass(t, 20_000)
+  await deliver(t)
+  await deliver(t)
+  await pass(t, 60_000)
+  const log = await t.query(videos.log, {})
+  expect(log.map(({ type }) => type)).toEqual([
+    'job.queued',
+    'job.processing',
+    'job.progress',
+    'job.completed',
+    'onComplete completed',
+  ])
+  expect(log.at(-1)).toMatchObject({ userId, album: 'cats', videoUrl: VIDEO })
+})
+
+test('a canceled job is an end as well', async () => {
+  const { t, jobId } = await startWithJob()
+  await t.mutation(videos.stop, { jobId })
+  await pass(t)
+  expect((await t.query(videos.log, {})).map(({ type }) => type)).toEqual([
+    'job.queued',
+    'job.canceled',
+    'onComplete canceled',
+  ])
+})
