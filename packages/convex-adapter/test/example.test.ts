@@ -30,13 +30,13 @@ afterEach(async () => {
   await server.close()
 })
 
-async function jobOf(user: Awaited<ReturnType<typeof signIn>>, args: Record<string, string | number> = {}) {
+async function jobOf(user: ReturnType<typeof signIn>, args: Record<string, string | number> = {}) {
   const sourceImageId = await uploadPhoto(app, PHOTO)
   return user.mutation(api.videos.create, { sourceImageId, ...args })
 }
 
 test('a signed-in user makes a video of a photo and watches it come', async () => {
-  const ada = await signIn(app, 'Ada')
+  const ada = signIn(app, 'Ada')
   const jobId = await jobOf(ada, { prompt: 'The cat blinks', durationSeconds: 3 })
   expect(await ada.query(api.videos.get, { jobId })).toMatchObject({ status: 'uploading', durationSeconds: 3 })
 
@@ -58,7 +58,7 @@ test('a signed-in user makes a video of a photo and watches it come', async () =
 })
 
 test('without signing in nothing is made and nothing is shown', async () => {
-  const ada = await signIn(app, 'Ada')
+  const ada = signIn(app, 'Ada')
   const jobId = await jobOf(ada)
   const sourceImageId = await uploadPhoto(app, PHOTO)
   await expect(app.mutation(api.videos.create, { sourceImageId })).rejects.toMatchObject({
@@ -71,9 +71,17 @@ test('without signing in nothing is made and nothing is shown', async () => {
   expect(await app.query(api.videos.listByUser, {})).toEqual([])
 })
 
+test('guests are let in where the deployment says so, as one and the same user', async () => {
+  vi.stubEnv('GUESTS', 'yes')
+  const sourceImageId = await uploadPhoto(app, PHOTO)
+  const jobId = await app.mutation(api.videos.create, { sourceImageId })
+  expect(await app.query(api.videos.get, { jobId })).toMatchObject({ userId: 'guest' })
+  expect(await signIn(app, 'Ada').query(api.videos.get, { jobId })).toBeNull()
+})
+
 test('a user who asks for another user’s job gets null, and can neither cancel nor remove it', async () => {
-  const ada = await signIn(app, 'Ada')
-  const bob = await signIn(app, 'Bob')
+  const ada = signIn(app, 'Ada')
+  const bob = signIn(app, 'Bob')
   const jobId = await jobOf(ada)
   expect(await bob.query(api.videos.get, { jobId })).toBeNull()
   expect(await bob.query(api.videos.listByUser, {})).toEqual([])
@@ -84,7 +92,7 @@ test('a user who asks for another user’s job gets null, and can neither cancel
 })
 
 test('listByUser shows the newest fifty', async () => {
-  const ada = await signIn(app, 'Ada')
+  const ada = signIn(app, 'Ada')
   const sourceImageId = await uploadPhoto(app, PHOTO)
   const ids: string[] = []
   for (let count = 0; count < 55; count++) ids.unshift(await ada.mutation(api.videos.create, { sourceImageId }))
@@ -98,12 +106,12 @@ describe('limits on what comes in, in clear words', () => {
     [{ fps: 100 }, 'fps: must be at most 60, not 100'],
     [{ prompt: 'x'.repeat(5000) }, 'prompt: must have at most 4000 characters, not 5000'],
   ])('%j', async (args, message) => {
-    const ada = await signIn(app, 'Ada')
+    const ada = signIn(app, 'Ada')
     await expect(jobOf(ada, args)).rejects.toMatchObject({ data: { code: 'invalid_request', message } })
   })
 
   test('a picture that is too large', async () => {
-    const ada = await signIn(app, 'Ada')
+    const ada = signIn(app, 'Ada')
     const sourceImageId = await uploadPhoto(app, new Blob([new Uint8Array(20 * 1024 * 1024 + 1)]))
     await expect(ada.mutation(api.videos.create, { sourceImageId })).rejects.toMatchObject({
       data: { message: 'image: has 20971521 bytes; at most 20971520 are allowed' },
@@ -111,7 +119,7 @@ describe('limits on what comes in, in clear words', () => {
   })
 
   test('a picture that was deleted', async () => {
-    const ada = await signIn(app, 'Ada')
+    const ada = signIn(app, 'Ada')
     const sourceImageId = await uploadPhoto(app, PHOTO)
     await app.run((ctx) => ctx.storage.delete(sourceImageId))
     await expect(ada.mutation(api.videos.create, { sourceImageId })).rejects.toMatchObject({
@@ -122,7 +130,7 @@ describe('limits on what comes in, in clear words', () => {
 
 describe('when the video is there', () => {
   async function finished(video: string) {
-    const ada = await signIn(app, 'Ada')
+    const ada = signIn(app, 'Ada')
     const jobId = await jobOf(ada)
     await pass(app)
     state = { status: 'completed', result_url: `${server.url}${video}` }
@@ -173,7 +181,7 @@ describe('when the video is there', () => {
   })
 
   test('the copy of a job that was removed meanwhile is not kept', async () => {
-    const ada = await signIn(app, 'Ada')
+    const ada = signIn(app, 'Ada')
     const jobId = await jobOf(ada)
     await pass(app)
     server.answer(({ method, path }) => {
@@ -192,7 +200,7 @@ describe('when the video is there', () => {
 })
 
 test('a job that fails is told as well, in words', async () => {
-  const ada = await signIn(app, 'Ada')
+  const ada = signIn(app, 'Ada')
   const jobId = await jobOf(ada)
   await pass(app)
   state = { status: 'failed', error_message: 'Out of memory' }

@@ -3,7 +3,7 @@
  * as little public as those of `npx convex dev`, and hands what is posted to it to the routes of the test.
  */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** Parts of a `convexTest` that are needed here. */
@@ -20,33 +20,26 @@ export async function startLocalDeployment() {
   const delivered: { path: string; status: number; body: string; headers: Record<string, string> }[] = []
   const files = new Map<string, Blob>()
 
-  const server = createServer((request, response) => {
-    const chunks: Uint8Array[] = []
-    request.on('data', (chunk: Uint8Array) => chunks.push(chunk))
-    request.on('end', () => {
-      const path = request.url ?? '/'
-      const file = files.get(path)
-      if (file !== undefined) {
-        void file.arrayBuffer().then((bytes) => {
-          response.writeHead(200, { 'content-type': file.type })
-          response.end(new Uint8Array(bytes))
-        })
-        return
-      }
-      if (deployment === undefined || drop(path)) {
-        dropped += 1
-        request.socket.destroy()
-        return
-      }
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { url: path = '/', method = 'GET' } = request
+    const body = await readText(request)
+    const file = files.get(path)
+    if (file !== undefined) {
+      response.writeHead(200, { 'content-type': file.type })
+      response.end(new Uint8Array(await file.arrayBuffer()))
+    } else if (deployment === undefined || drop(path)) {
+      dropped += 1
+      request.socket.destroy()
+    } else {
       const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]))
-      const body = new TextDecoder().decode(join(chunks))
-      void deployment.fetch(path, { method: request.method ?? 'POST', headers, body }).then(async (answer) => {
-        delivered.push({ path, status: answer.status, body, headers })
-        response.writeHead(answer.status, Object.fromEntries(answer.headers))
-        response.end(await answer.text())
-      })
-    })
-  })
+      const result = await deployment.fetch(path, { method, headers, body })
+      delivered.push({ path, status: result.status, body, headers })
+      response.writeHead(result.status, Object.fromEntries(result.headers))
+      response.end(await result.text())
+    }
+  }
+
+  const server = createServer((request, response) => void answer(request, response))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -104,12 +97,9 @@ async function sha256(file: Blob): Promise<string> {
   return btoa(String.fromCharCode(...new Uint8Array(digest)))
 }
 
-function join(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.byteLength, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    all.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return all
+async function readText(request: IncomingMessage): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of request) text += decoder.decode(chunk, { stream: true })
+  return text
 }

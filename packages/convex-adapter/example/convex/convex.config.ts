@@ -7,6 +7,8 @@ const app = defineApp({
     VIDEO_API_URL: v.string(),
     VIDEO_API_KEY: v.string(),
     WEBHOOK_SECRET: v.optional(v.string()),
+    /** "yes" lets everybody in as the same guest, to try the app without setting up sign-in. */
+    GUESTS: v.optional(v.string()),
   },
 })
 

@@ -1,11 +1,10 @@
 import { Kinora, storeVideoAction, type VideoJob, vOnComplete } from '@kinora/convex'
 import { v } from 'convex/values'
 import { api, components, internal } from './_generated/api'
-import type { DataModel, Id } from './_generated/dataModel'
 import { action, internalMutation, query } from './_generated/server'
-import { getUserId } from './users'
+import { getUserId } from './auth'
 
-const kinora: Kinora<Id<'users'>> = new Kinora(components.kinora, {
+const kinora: Kinora = new Kinora(components.kinora, {
   onComplete: internal.videos.notify,
   storeVideo: internal.videos.storeVideo,
 })
@@ -13,18 +12,17 @@ const kinora: Kinora<Id<'users'>> = new Kinora(components.kinora, {
 /** Copies finished videos into this app's storage. */
 export const storeVideo = storeVideoAction(components.kinora)
 
-export const { create, get, listByUser, cancel, remove, generateUploadUrl } = kinora.api<DataModel>({ getUserId })
+/** What the page calls: the usual functions, for the signed-in user. */
+export const { create, get, listByUser, cancel, remove, generateUploadUrl } = kinora.api({ getUserId })
 
 /** Runs once for each job, when all about it is done. */
 export const notify = internalMutation({
   args: vOnComplete,
   returns: v.null(),
   handler: async (ctx, { job }) => {
-    const userId = ctx.db.normalizeId('users', job.userId)
-    if (userId === null) return null
     const text =
       job.status === 'completed' ? 'Your video is ready.' : `No video: ${job.errorMessage ?? 'it was canceled.'}`
-    await ctx.db.insert('notifications', { userId, jobId: job._id, text })
+    await ctx.db.insert('notifications', { userId: job.userId, jobId: job._id, text })
     return null
   },
 })
@@ -42,12 +40,12 @@ export const notifications = query({
   },
 })
 
-/** A link to share: fresh, however old the job is. */
+/** A link to share: one that works now, however old the job is. */
 export const link = action({
   args: { jobId: v.string() },
   returns: v.union(v.string(), v.null()),
   handler: async (ctx, { jobId }): Promise<string | null> => {
-    const job: VideoJob<Id<'users'>> | null = await ctx.runQuery(api.videos.get, { jobId })
+    const job: VideoJob | null = await ctx.runQuery(api.videos.get, { jobId })
     return job === null ? null : kinora.videoUrl(ctx, jobId)
   },
 })

@@ -10,9 +10,9 @@ export interface VideoQueries {
 
 export interface VideoHooks<Queries extends VideoQueries> {
   /** The job with its progress; undefined while loading or where there is no id yet, null where there is no such job of this user. */
-  useVideoJob(jobId: string | null | undefined): FunctionReturnType<Queries['get']> | undefined
+  readonly useVideoJob: (jobId: string | null | undefined) => FunctionReturnType<Queries['get']> | undefined
   /** The user's jobs, newest first; undefined while loading. */
-  useVideoJobs(): FunctionReturnType<Queries['listByUser']> | undefined
+  readonly useVideoJobs: () => FunctionReturnType<Queries['listByUser']> | undefined
 }
 
 /**

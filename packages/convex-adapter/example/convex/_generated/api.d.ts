@@ -8,7 +8,7 @@
  * @module
  */
 
-import type * as users from "../users.js";
+import type * as auth from "../auth.js";
 import type * as videos from "../videos.js";
 
 import type {
@@ -18,7 +18,7 @@ import type {
 } from "convex/server";
 
 declare const fullApi: ApiFromModules<{
-  users: typeof users;
+  auth: typeof auth;
   videos: typeof videos;
 }>;
 

@@ -33,6 +33,7 @@ type Env = {
   readonly VIDEO_API_URL: string;
   readonly VIDEO_API_KEY: string;
   readonly WEBHOOK_SECRET: string | undefined;
+  readonly GUESTS: string | undefined;
 };
 
 /**
