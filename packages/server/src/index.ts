@@ -1,1 +1,11 @@
-export {}
+/** Kinora's server: `createKinora` makes a Hono app to mount, `serveKinora` a server of its own. */
+export { ApiError, type ApiErrorOptions } from './api-error.ts'
+export { type ApiKey, type Authenticate, DEFAULT_TENANT, type Identity } from './auth/authenticate.ts'
+export type { AcceptRequest, Core, Events, ImageSource, Jobs, Leases, Snapshot, WebhookSecrets } from './core.ts'
+export { createKinora, type Kinora } from './create-kinora.ts'
+export { ImageError, inspectImage, type ImageInfo, type ImageLimits } from './images/index.ts'
+export * from './net/index.ts'
+export { DEFAULT_MODELS, type KinoraOptions } from './options.ts'
+export { type ServedKinora, serveKinora, type ServeOptions } from './serve.ts'
+export * from './storage/index.ts'
+export { type Store, type StoreDriver, StoreError, type StoreName } from './stores/store.ts'

@@ -1,0 +1,23 @@
+/** What a request carries through Kinora's own routes. One variable with one name, so that a host's variables stay the host's. */
+import type { Context } from 'hono'
+import type { Logger } from 'pino'
+
+export interface RequestState {
+  readonly requestId: string
+  /** Knows the request's id. */
+  readonly logger: Logger
+  tenant?: string
+}
+
+export interface KinoraEnv {
+  Variables: { kinora: RequestState }
+}
+
+export type KinoraContext = Context<KinoraEnv>
+
+/** The tenant of a request that has passed `requireTenant`. */
+export function tenantOf(context: KinoraContext): string {
+  const { tenant } = context.get('kinora')
+  if (tenant === undefined) throw new Error('This route is served without authorisation.')
+  return tenant
+}

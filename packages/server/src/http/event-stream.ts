@@ -1,0 +1,87 @@
+/** Server-sent events from snapshots: one event for each, comments as heartbeat, and nothing left over when the reader goes away. */
+import { EVENT_STREAM, JOB_EVENT, STREAM_HEARTBEAT_SECONDS } from '@kinora/protocol'
+import type { Logger } from 'pino'
+import type { Snapshot } from '../core.ts'
+
+/** Milliseconds after which a browser connects again. */
+const RETRY = 2000
+
+export interface EventStreamInput {
+  /** Starts the snapshots, which end with the signal. */
+  readonly snapshots: (signal: AbortSignal) => AsyncIterable<Snapshot>
+  /** The request's and the server's: either ends the stream. */
+  readonly signals: readonly AbortSignal[]
+  readonly logger: Logger
+  /** Seconds. */
+  readonly heartbeat?: number
+}
+
+/** The answer that streams. Its reader sets the pace: while it does not read, no snapshot is taken and no heartbeat piles up. */
+export function eventStream({
+  snapshots,
+  signals,
+  logger,
+  heartbeat = STREAM_HEARTBEAT_SECONDS,
+}: EventStreamInput): Response {
+  const gone = new AbortController()
+  const signal = AbortSignal.any([gone.signal, ...signals])
+  const encoder = new TextEncoder()
+  let reader: (() => void) | undefined
+  let beating: NodeJS.Timeout | undefined
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const send = (text: string): void => {
+          if (!signal.aborted) controller.enqueue(encoder.encode(text))
+        }
+        const end = (): void => {
+          clearInterval(beating)
+          reader?.()
+          gone.abort()
+          try {
+            controller.close()
+          } catch {
+            // The reader has cancelled already.
+          }
+        }
+        signal.addEventListener('abort', end, { once: true })
+        if (signal.aborted) return end()
+
+        send(`retry: ${RETRY}\n\n`)
+        beating = setInterval(() => {
+          if ((controller.desiredSize ?? 0) > 0) send(': still here\n\n')
+        }, heartbeat * 1000)
+
+        void (async () => {
+          try {
+            for await (const { revision, job } of snapshots(signal)) {
+              send(`event: ${JOB_EVENT}\nid: ${revision}\ndata: ${JSON.stringify(job)}\n\n`)
+              if ((controller.desiredSize ?? 0) <= 0) await new Promise<void>((resolve) => (reader = resolve))
+              if (signal.aborted) break
+            }
+          } catch (error) {
+            // The client connects again by itself, and hears then what is wrong.
+            if (!signal.aborted) logger.warn({ err: error }, 'a stream of events ended early')
+          } finally {
+            end()
+          }
+        })()
+      },
+      pull: () => reader?.(),
+      cancel: () => gone.abort(),
+    },
+    new CountQueuingStrategy({ highWaterMark: 16 }),
+  )
+
+  return new Response(body, {
+    headers: {
+      'content-type': EVENT_STREAM,
+      // no-transform keeps compressing middleware and proxies from holding events back, the next one does so for nginx.
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      // A host's etag middleware would read the stream to its end to hash it, unless there is a tag already.
+      etag: `W/"${crypto.randomUUID()}"`,
+    },
+  })
+}
