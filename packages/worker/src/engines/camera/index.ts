@@ -7,7 +7,7 @@
 import { EngineError, type Engine } from '../engine.ts'
 import { SessionError } from '../../onnx/index.ts'
 import { findFocus } from './focus.ts'
-import { gridMatrix, pixelFeatures } from './grid.ts'
+import { gridMatrix } from './grid.ts'
 import { planMotion } from './motion.ts'
 import { cameraPath, seenRectangle } from './path.ts'
 import { openSampler } from './sampler.ts'
@@ -25,7 +25,7 @@ export async function createCameraEngine(options: CameraEngineOptions = {}): Pro
     name: 'camera',
     provider: 'cpu',
     defaults: {},
-    async *generate({ picture, settings }, { signal, progress }) {
+    async *generate({ picture, settings }, context) {
       const { width, height, num_frames, prompt, seed, duration } = settings
       const frame = { width, height }
       const focus = await findFocus(picture)
@@ -36,13 +36,12 @@ export async function createCameraEngine(options: CameraEngineOptions = {}): Pro
       )
       const seen = seenRectangle(poses, picture, frame)
       const widest = Math.max(...poses.map((pose) => pose.width))
-      const samples = await workingPicture(picture, seen, widest, frame)
-      const features = pixelFeatures(frame)
+      const look = sampler.prepare(await workingPicture(picture, seen, widest, frame), frame)
       for (const [index, pose] of poses.entries()) {
-        signal.throwIfAborted()
-        const data = await sampler.sample(samples, features, gridMatrix(pose, seen), frame).catch(refuse)
-        yield { width, height, data }
-        progress((index + 1) / num_frames)
+        context.signal.throwIfAborted()
+        const data = await look(gridMatrix(pose, seen)).catch(refuse)
+        yield { width, height, data, format: 'yuv420p' }
+        context.progress((index + 1) / num_frames)
       }
     },
     close: () => sampler.close(),

@@ -81,7 +81,7 @@ function travelOf(words: CameraWords, usualTravel: number, spare: Point, random:
   // What the picture has to show beyond the frame is used, but not so much of it that the pan hurries.
   const across = Math.max(usualTravel, Math.min(spare.x, usualTravel * 2.5))
   const along = Math.max(usualTravel, Math.min(spare.y, usualTravel * 2.5))
-  const has = (direction: string) => (directions.includes(direction as never) ? 1 : 0)
+  const has = (direction: 'left' | 'right' | 'up' | 'down') => (directions.includes(direction) ? 1 : 0)
   return { x: across * (has('right') - has('left')), y: along * (has('down') - has('up')) }
 }
 

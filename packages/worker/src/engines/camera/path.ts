@@ -17,7 +17,7 @@ export interface Pose {
 }
 
 /** Share of the time spent on speeding up, and again on slowing down. */
-const ramp = 0.3
+const ramp = 0.4
 /** How much more the corners come closer than the middle while dollying. */
 const relief = 0.5
 

@@ -9,28 +9,34 @@ import {
   type Float32Tensor,
 } from '../../onnx/index.ts'
 import type { Size } from '../../media/cover.ts'
+import { chroma, luma, sampleFeatures } from './grid.ts'
+import type { Planes } from './working-picture.ts'
 
 /**
- * picture `[1, 3, h, w]` (samples plus 0.5), features `[H * W, 5]`, matrix `[5, 2]`, grid_shape `[4]` → frame `[1, H, W, 3]`, bytes.
+ * luma `[1, 1, h, w]` and chroma `[1, 2, h', w']` of the picture, features of their samples `[H * W, 5]` and `[H/2 * W/2, 5]`, matrix `[5, 2]`
+ * → frame `[1.5 * H * W]`, bytes, as yuv420p stores them.
  *
- * The picture comes with 0.5 added to every sample, and the weights of a linear interpolation sum to 1: cutting off the fraction in the Cast
+ * The planes come with 0.5 added to every sample, and the weights of a linear interpolation sum to 1: cutting off the fraction in the Cast
  * then rounds to the nearest, without a pass of its own.
  */
 export function cameraGraph(): EncodedGraph {
   const g = graph('camera')
-  const picture = g.input('picture', 'float32', [1, 3, 'h', 'w'])
-  const features = g.input('features', 'float32', ['pixels', 5])
   const matrix = g.input('matrix', 'float32', [5, 2])
-  const gridShape = g.input('grid_shape', 'int64', [4])
-  const grid = g.reshape(g.matMul(features, matrix), gridShape)
-  const samples = g.gridSample(picture, grid, { mode: 'linear', padding: 'border' })
-  g.output('frame', g.transpose(g.cast(samples, 'uint8'), [0, 2, 3, 1]), [1, 'H', 'W', 3])
+  const [y, cbcr] = (['luma', 'chroma'] as const).map((name) => {
+    const plane = g.input(name, 'float32', [1, name === 'luma' ? 1 : 2, `${name}_h`, `${name}_w`])
+    const features = g.input(`${name}_features`, 'float32', [`${name}_samples`, 5])
+    const shape = g.input(`${name}_grid_shape`, 'int64', [4])
+    const grid = g.reshape(g.matMul(features, matrix), shape)
+    const samples = g.gridSample(plane, grid, { mode: 'linear', padding: 'border' })
+    return g.reshape(g.cast(samples, 'uint8'), [-1])
+  })
+  if (y !== undefined && cbcr !== undefined) g.output('frame', g.concat([y, cbcr], 0), ['bytes'])
   return g.encode()
 }
 
 export interface Sampler {
-  /** @returns `height * width * 3` bytes */
-  sample(picture: Float32Tensor, features: Float32Tensor, matrix: Float32Array, frame: Size): Promise<Uint8Array>
+  /** Looks at one picture for frames of one size. */
+  prepare(planes: Planes, frame: Size): (matrix: Float32Array) => Promise<Uint8Array>
   close(): Promise<void>
 }
 
@@ -38,15 +44,20 @@ export async function openSampler(options: { threads?: number } = {}): Promise<S
   // The arena spares the pages of each frame's buffers being mapped anew.
   const session = await openSession(cameraGraph(), { arena: true, ...options })
   return {
-    async sample(picture, features, matrix, frame) {
-      const { frame: result } = await session.run({
-        picture,
-        features,
-        matrix: float32Tensor([5, 2], matrix),
-        grid_shape: int64Tensor([4], [1, frame.height, frame.width, 2]),
-      })
-      if (result?.dtype !== 'uint8') throw new TypeError('The camera graph gave no bytes.')
-      return result.data
+    prepare(planes, frame) {
+      const fixed: Record<string, Float32Tensor | ReturnType<typeof int64Tensor>> = {
+        luma: planes.luma,
+        chroma: planes.chroma,
+        luma_features: sampleFeatures(frame, luma),
+        chroma_features: sampleFeatures(frame, chroma),
+        luma_grid_shape: int64Tensor([4], [1, frame.height, frame.width, 2]),
+        chroma_grid_shape: int64Tensor([4], [1, frame.height / 2, frame.width / 2, 2]),
+      }
+      return async (matrix) => {
+        const { frame: result } = await session.run({ ...fixed, matrix: float32Tensor([5, 2], matrix) })
+        if (result?.dtype !== 'uint8') throw new TypeError('The camera graph gave no bytes.')
+        return result.data
+      }
     },
     close: () => session.close(),
   }

@@ -61,7 +61,8 @@ describe('words that do not', () => {
     'a still life with flowers',
     'people push the car back',
   ])('%s', (prompt) => {
-    expect(readPrompt(prompt)).toMatchObject({ still: false })
-    expect(Object.keys(readPrompt(prompt)).sort()).toEqual(['pace', 'still'])
+    const { pace: _, still, ...moves } = readPrompt(prompt)
+    expect(Object.values(moves).filter((move) => move !== undefined)).toEqual([])
+    expect(still).toBe(false)
   })
 })

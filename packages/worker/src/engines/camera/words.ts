@@ -5,14 +5,14 @@ export interface CameraWords {
   /** No movement at all: "static shot", "the camera holds still". */
   readonly still: boolean
   /** Where the camera goes, as seen by it. `any`: a pan was asked for, but not where to. */
-  readonly pan?: 'left' | 'right' | 'up' | 'down' | 'any'
+  readonly pan?: 'left' | 'right' | 'up' | 'down' | 'any' | undefined
   /** A second direction: "pan up and to the left". */
-  readonly alsoPan?: 'left' | 'right' | 'up' | 'down'
-  readonly zoom?: 'in' | 'out'
+  readonly alsoPan?: 'left' | 'right' | 'up' | 'down' | undefined
+  readonly zoom?: 'in' | 'out' | undefined
   /** Travels instead of zooming: what is near the edges comes closer faster. */
-  readonly dolly?: 'in' | 'out'
+  readonly dolly?: 'in' | 'out' | undefined
   /** Which way the picture turns on the screen. `any`: a turn was asked for, but not which way. */
-  readonly rotate?: 'clockwise' | 'counterclockwise' | 'any'
+  readonly rotate?: 'clockwise' | 'counterclockwise' | 'any' | undefined
   /** 1 is the usual amount of movement; "slowly" less, "fast" more. */
   readonly pace: number
 }
@@ -47,7 +47,7 @@ export function readPrompt(prompt: string): CameraWords {
     if (saysStill(clause)) found.still = true
     const pans = readPan(clause, words)
     found.pan ??= pans[0]
-    if (pans[1] !== undefined && pans[1] !== 'any') found.alsoPan ??= pans[1]
+    found.alsoPan ??= pans[1]
     found.zoom ??= readZoom(words)
     found.dolly ??= readDolly(clause, words)
     found.rotate ??= readRotation(clause, words)
@@ -55,7 +55,7 @@ export function readPrompt(prompt: string): CameraWords {
   if (found.pan !== undefined || found.zoom !== undefined || found.dolly !== undefined || found.rotate !== undefined) {
     found.still = false
   }
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) as unknown as CameraWords
+  return found
 }
 
 function saysStill(clause: string): boolean {
@@ -70,7 +70,7 @@ function saysStill(clause: string): boolean {
   )
 }
 
-function readPan(clause: string, words: readonly string[]): (Direction | 'any')[] {
+function readPan(clause: string, words: readonly string[]): [] | ['any'] | [Direction] | [Direction, Direction] {
   for (const [index, word] of words.entries()) {
     if (isDenied(words, index)) continue
     const certain = cameraVerb.test(word) && !isThing(words, index)
@@ -83,13 +83,13 @@ function readPan(clause: string, words: readonly string[]): (Direction | 'any')[
     if (/^(rises?|raises?|rising|raising|lifts?|lifting|ascends?|ascending|climbs?|climbing|crane|cranes)$/.test(word))
       return ['up']
     if (/^(descends?|descending|sinks?|sinking|lowers?|lowering)$/.test(word)) return ['down']
-    if (/^pan/.test(word)) return ['any']
-    if (/^tilt/.test(word)) return ['up']
+    if (word.startsWith('pan')) return ['any']
+    if (word.startsWith('tilt')) return ['up']
   }
   return []
 }
 
-function directionsIn(words: readonly string[], verb: string): Direction[] {
+function directionsIn(words: readonly string[], verb: string): [] | [Direction] | [Direction, Direction] {
   const text = words.join(' ')
   // "from left to right" goes right: where it starts is not where it goes.
   const fromTo = /\b(left|right|top|bottom|up|down)(?: side)? to (?:the )?(left|right|top|bottom|up|down)\b/.exec(text)
@@ -108,7 +108,7 @@ function directionsIn(words: readonly string[], verb: string): Direction[] {
   const [first, second] = found
   if (first === undefined) return []
   const vertical = (direction: Direction) => direction === 'up' || direction === 'down'
-  if (/^tilt/.test(verb) && !vertical(first)) return [first]
+  if (verb.startsWith('tilt') && !vertical(first)) return [first]
   return second !== undefined && vertical(first) !== vertical(second) ? [first, second] : [first]
 }
 
@@ -119,7 +119,7 @@ function isTo(words: readonly string[], index: number): boolean {
 }
 
 function toDirection(word: string): Direction {
-  return word === 'top' ? 'up' : word === 'bottom' ? 'down' : (word as Direction)
+  return word === 'top' || word === 'up' ? 'up' : word === 'left' || word === 'right' ? word : 'down'
 }
 
 function readZoom(words: readonly string[]): 'in' | 'out' | undefined {
@@ -144,16 +144,16 @@ function readDolly(clause: string, words: readonly string[]): 'in' | 'out' | und
     const sideways = near.some((next) => /^(left|right)(wards?)?$/.test(next))
     if (/^doll(y|ies|ied|ying)$/.test(word) && !sideways) return out ? 'out' : 'in'
     const named = isAboutTheCamera(clause, words, index)
-    if (/^push/.test(word) && named && (into || camera.test(clause))) return 'in'
-    if (/^pull/.test(word) && named && out) return 'out'
+    if (word.startsWith('push') && named && (into || camera.test(clause))) return 'in'
+    if (word.startsWith('pull') && named && out) return 'out'
     if (
       /^(move|moves|moving|travel|travels|traveling|travelling|fly|flies|flying|glide|glides|gliding|go|goes|track|tracks|tracking|come|comes|get|gets|approach|approaches|retreat|retreats|back|backs)$/.test(
         word,
       ) &&
       named
     ) {
-      if (/^retreat/.test(word) || (/^backs?$/.test(word) && near[0] === 'away')) return 'out'
-      if (/^approach/.test(word)) return 'in'
+      if (word.startsWith('retreat') || (/^backs?$/.test(word) && near[0] === 'away')) return 'out'
+      if (word.startsWith('approach')) return 'in'
       if (near.some((next) => /^(back|backwards?|away)$/.test(next))) return 'out'
       if (
         near.some((next) => /^(in|into|forwards?|closer|towards?)$/.test(next)) &&

@@ -2,6 +2,7 @@
 
 import type { Picture } from '../engine.ts'
 import { cropAndScale, type Rectangle, type Size } from '../../media/cover.ts'
+import { blueDifferenceOf, lumaOf, redDifferenceOf } from '../../media/frame-colour.ts'
 import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
 
 /** Samples for each pixel of the frame and axis: linear interpolation between so many blurs less than a twentieth at the finest detail. */
@@ -9,41 +10,51 @@ const density = 3
 /** Above this many samples (100 MB as floats) the density gives way. */
 const most = 9_000_000
 
+/** Brightness and colour of the picture, at the resolutions that luma and chroma of the video have; each sample plus 0.5 (see `cameraGraph`). */
+export interface Planes {
+  /** `[1, 1, h, w]` */
+  readonly luma: Float32Tensor
+  /** Cb and Cr, `[1, 2, h', w']` */
+  readonly chroma: Float32Tensor
+}
+
+/**
+ * @param seen the part of the picture that the camera sees
+ * @param widest width of the widest view in the picture's pixels
+ */
+export async function workingPicture(picture: Picture, seen: Rectangle, widest: number, frame: Size): Promise<Planes> {
+  const fine = await resample(picture, seen, frame.width / widest)
+  const coarse = await resample(picture, seen, frame.width / 2 / widest)
+  return { luma: planes(fine, [lumaOf]), chroma: planes(coarse, [blueDifferenceOf, redDifferenceOf]) }
+}
+
 /**
  * Cuts out the `seen` part of the picture and resamples it: first down to the resolution that the frame has at its widest view, where the
  * picture has more (Lanczos; this is what prevents aliasing), then up to `density` samples a pixel (bicubic).
  *
- * @param widest width of the widest view in the picture's pixels
- * @returns `[1, 3, h, w]`, each sample plus 0.5 (see `cameraGraph`)
+ * @param scale the frame's samples for each pixel of the picture, at the widest view
  */
-export async function workingPicture(
-  picture: Picture,
-  seen: Rectangle,
-  widest: number,
-  frame: Size,
-): Promise<Float32Tensor> {
-  const scale = frame.width / widest
-  const whole = { x: 0, y: 0, width: picture.width, height: picture.height }
-  const limited = scale < 1 ? await cropAndScale(picture, seen, scaled(seen, scale)) : undefined
-  const wanted = density * Math.min(1, Math.sqrt(most / (seen.width * seen.height)) / scale / density)
-  const size = scaled(seen, scale * wanted)
-  const dense = limited
-    ? await cropAndScale(limited, { ...whole, width: limited.width, height: limited.height }, size)
-    : await cropAndScale(picture, seen, size)
-  return planes(dense)
+async function resample(picture: Picture, seen: Rectangle, scale: number): Promise<Picture> {
+  const dense = Math.min(density * scale, Math.sqrt(most / (seen.width * seen.height)))
+  const size = scaled(seen, dense)
+  if (scale >= 1) return cropAndScale(picture, seen, size)
+  const limited = await cropAndScale(picture, seen, scaled(seen, scale))
+  return cropAndScale(limited, { x: 0, y: 0, width: limited.width, height: limited.height }, size)
 }
 
 function scaled(size: Size, scale: number): Size {
   return { width: Math.max(Math.round(size.width * scale), 1), height: Math.max(Math.round(size.height * scale), 1) }
 }
 
-function planes({ width, height, data }: Picture): Float32Tensor {
+type Component = (r: number, g: number, b: number) => number
+
+function planes({ width, height, data }: Picture, components: readonly Component[]): Float32Tensor {
   const count = width * height
-  const samples = new Float32Array(count * 3)
-  for (let pixel = 0, byte = 0; pixel < count; pixel++) {
-    samples[pixel] = data[byte++]! + 0.5
-    samples[pixel + count] = data[byte++]! + 0.5
-    samples[pixel + 2 * count] = data[byte++]! + 0.5
+  const samples = new Float32Array(count * components.length)
+  for (const [index, component] of components.entries()) {
+    for (let pixel = 0, byte = 0, out = index * count; pixel < count; pixel++, byte += 3) {
+      samples[out++] = component(data[byte]!, data[byte + 1]!, data[byte + 2]!) + 0.5
+    }
   }
-  return float32Tensor([1, 3, height, width], samples)
+  return float32Tensor([1, components.length, height, width], samples)
 }
