@@ -46,13 +46,13 @@ export interface History {
    * Writes the record unless there is one of this id, and draws the job's priority, 1..2097151: the tenant's virtual time, so that tenants
    * take turns however many jobs one of them sends. One round trip.
    *
-   * @returns the entry as it stands and, when it was created by this call, its priority
+   * @returns the entry as it stands, its priority, and whether this call created it
    */
   register(record: JobRecord): Promise<{ created: boolean; entry: HistoryEntry; priority: number }>
   /** Tells the fair order that a job of this priority has been claimed. */
   claimed(model: string, priority: number): Promise<void>
-  /** Starts the virtual time anew; only while nothing of the model waits. */
-  resetTurns(model: string): Promise<void>
+  /** Starts the virtual time anew once it has gone past `above`; only to be called while nothing of the model waits. */
+  resetTurns(model: string, above: number): Promise<void>
 
   get(jobId: string): Promise<HistoryEntry | null>
   /** A tenant's entries, newest first, `limit` of them from after the cursor on. */
@@ -75,9 +75,20 @@ export interface History {
   putLease(lease: LeaseRecord): Promise<void>
   getLease(leaseId: string): Promise<LeaseRecord | null>
 
+  /** A worker asked for this model, or reported on a job of it, at this moment (milliseconds). */
+  sawWorker(model: string, moment: number): Promise<void>
+  /** By model: when a worker was last seen by any of the processes that share the store. */
+  workersSeen(): Promise<Map<string, number>>
+
   /** Drops what has outlived its time: leases, and entries where the history does not keep them for ever. */
   sweep(now: number): Promise<void>
 }
+
+/** BullMQ's largest priority; past it jobs are taken in order of arrival. */
+export const MAX_PLACE = 2_097_151
+
+/** Seconds a lease's record is kept: longer than any job runs, so that a late holder is told so and a repeated report finds its job. */
+export const LEASE_KEPT = 7 * 24 * 3600
 
 /** The place of an entry in a tenant's list. */
 export interface ListCursor {

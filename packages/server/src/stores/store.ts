@@ -35,6 +35,12 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** How to get at a history that lives apart from the queue: `postgresHistory` beside Redis. */
+export interface HistoryDriver {
+  /** @throws StoreError saying what is wrong and how to mend it */
+  open(context: StoreContext): Promise<{ readonly history: History; ping(): Promise<void>; close(): Promise<void> }>
+}
+
 /** Stands in for BullMQ's connection option. */
 export type StoreConnection = { readonly store: StoreName }
 

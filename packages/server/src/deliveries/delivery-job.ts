@@ -1,0 +1,18 @@
+/** What of a delivery lies in BullMQ. */
+export interface DeliveryData {
+  readonly job_id: string
+  readonly tenant: string
+  readonly url: string
+  /** Frozen at the first attempt, so that every attempt sends the same message. */
+  readonly body?: string | undefined
+}
+
+export interface Kept {
+  readonly removeOnComplete: { readonly age: number }
+  readonly removeOnFail: { readonly age: number }
+}
+
+/** BullMQ's options of a delivery. The delays are the worker's: {@link nextDelay}. */
+export function deliveryOptions(attempts: number, kept: Kept) {
+  return { attempts, backoff: { type: 'custom' }, ...kept }
+}

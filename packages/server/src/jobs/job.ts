@@ -1,0 +1,104 @@
+/** BullMQ's job as the wire's job. Pure functions. */
+import { createHash } from 'node:crypto'
+import { type FinalStatus, isFinal, type Job, type JobStatus } from '@kinora/protocol'
+import type { VideoJob } from '../queues.ts'
+import type { FinalSnapshot, JobRecord } from '../stores/history.ts'
+import { parseFailure, type VideoProgress, type VideoResult } from './video-job.ts'
+
+/** BullMQ's states as far as the wire cares: held by a worker, waiting in one way or another, or ended (`finishedOn` says so). */
+export type QueueState = 'active' | 'waiting' | 'ended'
+
+/** A job as it stands, without the URLs that are signed for each answer. */
+export interface JobView {
+  readonly job: Job
+  readonly video?: VideoResult['video'] | undefined
+  readonly poster_key?: string | undefined
+}
+
+/** Attempts used up so far: BullMQ's own count knows nothing of dead leases. */
+export function attemptsUsed(bull: VideoJob): number {
+  return bull.attemptsMade + bull.stalledCounter
+}
+
+/** What the claim and the heartbeats told, if there was a claim yet. */
+export function progressOf(bull: VideoJob): VideoProgress | undefined {
+  const { progress } = bull
+  return typeof progress === 'object' && 'lease_id' in progress ? (progress as unknown as VideoProgress) : undefined
+}
+
+/** The job of the wire, from its record and BullMQ's job. */
+export function viewOf(record: JobRecord, bull: VideoJob, state: QueueState): JobView {
+  const told = progressOf(bull)
+  const { canceled_at } = bull.data
+  const ended = state === 'ended' ? (bull.finishedOn ?? 0) : undefined
+  const result = ended === undefined ? undefined : resultOf(bull)
+  const status = statusOf()
+  const attempt =
+    status === 'queued' ? attemptsUsed(bull) : (told?.attempt ?? (state === 'active' ? attemptsUsed(bull) + 1 : 0))
+  const endedAt = status === 'canceled' ? canceled_at : ended
+  const settings = told?.settings ?? record.settings
+
+  const job: Job = {
+    job_id: record.job_id,
+    status,
+    ...(status === 'completed' ? { progress: 100 } : {}),
+    ...(status === 'processing' && told?.progress !== undefined ? { progress: told.progress } : {}),
+    ...(status === 'processing' ? { stage: told?.stage ?? 'fetching' } : {}),
+    ...(status === 'failed' ? failure() : {}),
+    ...(status === 'canceled' ? { error_code: 'canceled' } : {}),
+    created_at: iso(record.created_at),
+    ...(told && attempt > 0 ? { started_at: iso(told.started_at) } : {}),
+    ...(endedAt === undefined ? {} : { completed_at: iso(endedAt) }),
+    ...(canceled_at !== undefined && status === 'canceled' ? { canceled_at: iso(canceled_at) } : {}),
+    model: record.model,
+    attempt,
+    ...settings,
+  }
+  return {
+    job,
+    ...(status === 'completed' && result ? { video: result.video, poster_key: result.poster_key } : {}),
+  }
+
+  function statusOf(): JobStatus {
+    // A cancel that came before the end wins over it; one that came after changes nothing.
+    if (canceled_at !== undefined && (ended === undefined || canceled_at <= ended)) return 'canceled'
+    if (ended !== undefined) return result ? 'completed' : 'failed'
+    return state === 'active' ? 'processing' : 'queued'
+  }
+
+  function failure(): { error_message: string; error_code: string } {
+    const { code, message } = parseFailure(bull.failedReason ?? 'The job failed.')
+    return { error_message: message, error_code: code }
+  }
+}
+
+/** What history keeps of a job that has ended; undefined while it has not. A canceled job counts as ended once it is marked. */
+export function finalOf(view: JobView): FinalSnapshot | undefined {
+  const { job, video, poster_key } = view
+  if (!isFinal(job.status) || job.completed_at === undefined) return undefined
+  return { job, video, poster_key, finished_at: Date.parse(job.completed_at) }
+}
+
+export function hasEnded(job: Job): job is Job & { status: FinalStatus } {
+  return isFinal(job.status)
+}
+
+/** Changes with the job's state, and with nothing else: not with signed URLs, nor with the delivery that follows the end. */
+export function revisionOf({
+  result_url: _,
+  poster_url: __,
+  webhook: ___,
+  queue_position: ____,
+  ...state
+}: Job): string {
+  return createHash('sha256').update(JSON.stringify(state)).digest('base64url').slice(0, 16)
+}
+
+function resultOf(bull: VideoJob): VideoResult | undefined {
+  const result: unknown = bull.returnvalue
+  return typeof result === 'object' && result !== null && 'video' in result ? bull.returnvalue : undefined
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}

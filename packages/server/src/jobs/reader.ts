@@ -1,0 +1,169 @@
+/** Reads jobs: the live state from BullMQ, and what BullMQ has dropped from history. */
+import type { Job } from '@kinora/protocol'
+import { ApiError } from '../api-error.ts'
+import type { Snapshot } from '../core.ts'
+import type { Presence } from '../leases/presence.ts'
+import type { ModelQueue, Queues, VideoJob } from '../queues.ts'
+import type { Storage } from '../storage/index.ts'
+import type { History, HistoryEntry, JobRecord } from '../stores/history.ts'
+import { reach } from '../stores/outage.ts'
+import { finalOf, hasEnded, type JobView, type QueueState, revisionOf, viewOf } from './job.ts'
+
+/** Seconds that signed URLs of results live: S3's longest. */
+const RESULT_EXPIRES = 7 * 24 * 3600
+
+/** Records that are kept at hand: they never change, and streams and heartbeats ask for them all the time. */
+const CACHED_RECORDS = 10_000
+
+export interface LiveJob {
+  readonly bull: VideoJob
+  readonly state: QueueState
+  readonly queue: ModelQueue
+}
+
+export interface Reader {
+  /** @throws ApiError `job_not_found` when there is none, or it is another tenant's */
+  entry(jobId: string, tenant?: string): Promise<HistoryEntry>
+  /** The record, from memory where it was read before. */
+  record(jobId: string): Promise<JobRecord | null>
+  /** BullMQ's job, or null where it has dropped it. */
+  live(record: JobRecord): Promise<LiveJob | null>
+  /** How a job stands; null where neither the queue nor history knows its state. */
+  view(entry: HistoryEntry): Promise<JobView | null>
+  /** The job for the wire, with signed URLs. */
+  present(entry: HistoryEntry, view: JobView): Promise<Job>
+  /** @throws ApiError `job_not_found` */
+  job(jobId: string, tenant?: string): Promise<Job>
+  /** For streams: null when the job is gone. */
+  snapshot(jobId: string): Promise<Snapshot | null>
+  /** Writes the end of a job into history, if it has ended. */
+  keepEnd(jobId: string): Promise<JobView | null>
+  /** Forgets a removed job. */
+  forget(jobId: string): void
+}
+
+export interface ReaderOptions {
+  readonly queues: Queues
+  readonly history: History
+  readonly storage: Storage
+  readonly presence: Presence
+}
+
+export function createReader({ queues, history, storage, presence }: ReaderOptions): Reader {
+  const records = new Map<string, JobRecord>()
+
+  function remember(record: JobRecord): JobRecord {
+    records.delete(record.job_id)
+    records.set(record.job_id, record)
+    if (records.size > CACHED_RECORDS) {
+      for (const oldest of records.keys()) {
+        records.delete(oldest)
+        break
+      }
+    }
+    return record
+  }
+
+  const reader: Reader = {
+    async entry(jobId, tenant) {
+      const entry = await reach(() => history.get(jobId))
+      if (!entry || (tenant !== undefined && entry.record.tenant !== tenant)) throw notFound()
+      remember(entry.record)
+      return entry
+    },
+
+    async record(jobId) {
+      const known = records.get(jobId)
+      if (known) return known
+      const entry = await reach(() => history.get(jobId))
+      return entry ? remember(entry.record) : null
+    },
+
+    async live(record) {
+      if (!queues.models.includes(record.model)) return null
+      const model = queues.of(record.model)
+      for (let attempt = 0; ; attempt++) {
+        const [bull, state] = await reach(() =>
+          Promise.all([model.queue.getJob(record.job_id), model.queue.getJobState(record.job_id)]),
+        )
+        if (!bull) return null
+        if (bull.finishedOn !== undefined) return { bull, state: 'ended', queue: model }
+        // It ended between the two reads.
+        const moved = state === 'completed' || state === 'failed' || state === 'unknown'
+        if (!moved || attempt === 5) return { bull, state: state === 'active' ? 'active' : 'waiting', queue: model }
+      }
+    },
+
+    async view(entry) {
+      if (entry.final) return entry.final
+      const live = await reader.live(entry.record)
+      return live ? viewOf(entry.record, live.bull, live.state) : null
+    },
+
+    async present(entry, { job, video, poster_key }) {
+      const webhook =
+        entry.record.webhook_url === undefined
+          ? undefined
+          : (entry.webhook ?? { status: 'pending' as const, attempts: 0 })
+      const notice = job.status === 'queued' ? await presence.notice(job.model) : undefined
+      return {
+        ...job,
+        ...(video ? { result_url: 'url' in video ? video.url : await resultUrl(video.key) } : {}),
+        ...(poster_key === undefined ? {} : { poster_url: await resultUrl(poster_key) }),
+        ...(notice === undefined ? {} : { notice }),
+        ...(webhook ? { webhook } : {}),
+      }
+    },
+
+    async job(jobId, tenant) {
+      const entry = await reader.entry(jobId, tenant)
+      const view = await reader.view(entry)
+      if (!view) throw notFound()
+      return reader.present(entry, view)
+    },
+
+    async snapshot(jobId) {
+      const record = await reader.record(jobId)
+      if (!record) return null
+      // While the job lives, BullMQ alone is asked: the record is in memory.
+      const live = await reader.live(record)
+      let entry: HistoryEntry = { record }
+      let view = live && viewOf(record, live.bull, live.state)
+      if (!view || hasEnded(view.job)) {
+        const kept = await reach(() => history.get(jobId))
+        if (!kept) {
+          records.delete(jobId)
+          return null
+        }
+        entry = kept
+        view = kept.final ?? view
+      }
+      if (!view) return null
+      const job = await reader.present(entry, view)
+      return { revision: revisionOf(job), job }
+    },
+
+    async keepEnd(jobId) {
+      const record = await reader.record(jobId)
+      const live = record && (await reader.live(record))
+      if (!record || !live) return null
+      const view = viewOf(record, live.bull, live.state)
+      const final = finalOf(view)
+      if (final) await reach(() => history.finish(jobId, final))
+      return view
+    },
+
+    forget(jobId) {
+      records.delete(jobId)
+    },
+  }
+  return reader
+
+  async function resultUrl(key: string): Promise<string> {
+    return storage.publicUrl?.(key) ?? storage.presignGet(key, { expiresIn: RESULT_EXPIRES })
+  }
+}
+
+export function notFound(): ApiError {
+  return new ApiError('job_not_found', 'Job not found')
+}

@@ -1,0 +1,89 @@
+/** Deletes a job: cancels it, then removes its objects, its delivery, BullMQ's job and its record. It may be repeated after a crash. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { ApiError } from '../api-error.ts'
+import type { Queues } from '../queues.ts'
+import { type Storage, StorageError } from '../storage/index.ts'
+import type { History } from '../stores/history.ts'
+import { reach } from '../stores/outage.ts'
+import type { Cancel } from './cancel.ts'
+import { storageUnavailable } from './input.ts'
+import { inputKey, leaseKeys, outputKeys } from './keys.ts'
+import { progressOf } from './job.ts'
+import type { Reader } from './reader.ts'
+
+/** Milliseconds between two looks at something that is still held, and how often. */
+const PATIENCE = 100
+const TRIES = 20
+
+export interface RemoveOptions {
+  readonly queues: Queues
+  readonly history: History
+  readonly storage: Storage
+  readonly reader: Reader
+  readonly cancel: Cancel
+}
+
+/** @throws ApiError `job_not_found`, `queue_unavailable`, `storage_unavailable` */
+export type Remove = (tenant: string, jobId: string) => Promise<void>
+
+export function createRemove({ queues, history, storage, reader, cancel }: RemoveOptions): Remove {
+  return async (tenant, jobId) => {
+    const entry = await reader.entry(jobId, tenant)
+    const live = await reader.live(entry.record)
+    if (live && live.state !== 'ended') await cancel(jobId, tenant)
+    const lease = live ? progressOf(live.bull)?.lease_id : undefined
+
+    // The parent first: a child that is removed before it releases the parent with nothing in it.
+    await removeWhenFree(() => queues.deliveries.getJob(jobId), { removeChildren: false })
+    if (live) await removeWhenFree(() => live.queue.queue.getJob(jobId), { removeChildren: false }, true)
+    await removeObjects([
+      inputKey(jobId),
+      ...Object.values(outputKeys(jobId)),
+      ...(lease === undefined ? [] : Object.values(leaseKeys(lease))),
+    ])
+    await reach(() => history.remove(jobId))
+    reader.forget(jobId)
+    if (live) await live.queue.announce(jobId).catch(() => undefined)
+  }
+
+  async function removeObjects(keys: readonly string[]): Promise<void> {
+    try {
+      await Promise.all(keys.map((key) => storage.delete(key)))
+    } catch (error) {
+      throw error instanceof StorageError && !error.permanent ? storageUnavailable(error) : error
+    }
+  }
+}
+
+interface Removable {
+  remove(options: { removeChildren: boolean }): Promise<void>
+  isActive(): Promise<boolean>
+}
+
+/** BullMQ refuses to remove what is held. A delivery that is being sent is let go: it looks for the record before each attempt. */
+async function removeWhenFree(
+  get: () => Promise<Removable | undefined>,
+  options: { removeChildren: boolean },
+  must = false,
+): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const job = await reach(get)
+    if (!job) return
+    try {
+      await reach(() => job.remove(options))
+      return
+    } catch (error) {
+      if (error instanceof ApiError || !(await reach(() => job.isActive()))) throw error
+      await delay(PATIENCE)
+    }
+  }
+  if (must) {
+    throw new ApiError(
+      'queue_unavailable',
+      'The job was canceled, but a worker still holds it. Delete it again in a minute.',
+      {
+        retryAfter: 30,
+      },
+    )
+  }
+}

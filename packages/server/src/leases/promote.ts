@@ -1,0 +1,49 @@
+/** Moves a lease's results to where the job's results lie. Only whoever holds the job's lock may call it. */
+import type { Storage } from '../storage/index.ts'
+import { leaseKeys, outputKeys } from '../jobs/keys.ts'
+import type { VideoResult } from '../jobs/video-job.ts'
+
+/** Why what the worker left is no video. */
+export class ResultError extends Error {
+  override readonly name = 'ResultError'
+}
+
+/**
+ * Repeating it is safe: results that are already in their place stay there.
+ * @throws ResultError when there is no video; StorageError
+ */
+export async function promoteResults(storage: Storage, jobId: string, leaseId: string): Promise<VideoResult> {
+  const from = leaseKeys(leaseId)
+  const to = outputKeys(jobId)
+  const [video, poster] = await Promise.all([storage.head(from.video), storage.head(from.poster)])
+  if (video) {
+    await checkVideo(storage, from.video)
+    await storage.promote(from.video, to.video)
+  } else if (!(await storage.head(to.video))) {
+    throw new ResultError('The worker reported the video as done, but put none into the storage.')
+  }
+  if (poster) await storage.promote(from.poster, to.poster)
+  const hasPoster = poster !== null || (await storage.head(to.poster)) !== null
+  return { lease_id: leaseId, video: { key: to.video }, ...(hasPoster ? { poster_key: to.poster } : {}) }
+}
+
+/** An mp4 begins with a box of type `ftyp`. */
+async function checkVideo(storage: Storage, key: string): Promise<void> {
+  const object = await storage.get(key)
+  const start = object ? await firstBytes(object.body, 8) : Buffer.alloc(0)
+  if (start.subarray(4, 8).toString('latin1') !== 'ftyp') {
+    throw new ResultError('What the worker put into the storage is no mp4 video.')
+  }
+}
+
+async function firstBytes(body: ReadableStream<Uint8Array>, count: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop cancels the rest.
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    size += chunk.byteLength
+    if (size >= count) break
+  }
+  return Buffer.concat(chunks).subarray(0, count)
+}

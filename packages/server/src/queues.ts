@@ -1,0 +1,151 @@
+/** BullMQ's objects of this process: one queue and one claiming worker for each model, the deliveries, and the flows that tie them. */
+import {
+  type FlowProducer,
+  type IQueueBackend,
+  type Job as BullJob,
+  type Queue,
+  QueueEvents,
+  type QueueEventsProducer,
+  withBackend,
+  type Worker,
+} from 'bullmq'
+import type { Logger } from 'pino'
+import { ApiError } from './api-error.ts'
+import type { DeliveryData } from './deliveries/delivery-job.ts'
+import { queueName, type VideoData, type VideoProgress, type VideoResult } from './jobs/video-job.ts'
+import type { Store, StoreConnection } from './stores/store.ts'
+
+export type VideoQueue = Queue<
+  VideoData,
+  VideoResult,
+  string,
+  VideoData,
+  VideoResult,
+  string,
+  IQueueBackend,
+  StoreConnection
+>
+export type VideoWorker = Worker<VideoData, VideoResult, string, IQueueBackend, VideoProgress, StoreConnection>
+export type VideoJob = BullJob<VideoData, VideoResult>
+export type DeliveryQueue = Queue<
+  DeliveryData,
+  unknown,
+  string,
+  DeliveryData,
+  unknown,
+  string,
+  IQueueBackend,
+  StoreConnection
+>
+
+/** One model's part of the queue. */
+export interface ModelQueue {
+  readonly model: string
+  readonly name: string
+  readonly queue: VideoQueue
+  /** Claims, and finds dead leases; it runs no jobs by itself. */
+  readonly worker: VideoWorker
+  /** Tells streams of a change that BullMQ has no event for. */
+  readonly announce: (jobId: string) => Promise<void>
+}
+
+export interface Queues {
+  readonly models: readonly string[]
+  /** @throws ApiError `unknown_model` */
+  of(model: string): ModelQueue
+  readonly all: readonly ModelQueue[]
+  readonly deliveries: DeliveryQueue
+  readonly flow: FlowProducer<IQueueBackend, StoreConnection>
+  readonly bullmq: ReturnType<typeof withBackend<IQueueBackend, StoreConnection>>
+  readonly connection: StoreConnection
+  /** A listener on one model's events. */
+  listen(model: ModelQueue): QueueEvents<VideoResult, IQueueBackend, StoreConnection>
+  /** Claiming workers. */
+  closeWorkers(): Promise<void>
+  closeQueues(): Promise<void>
+}
+
+export const DELIVERY_QUEUE = 'webhook-deliveries'
+
+/** The event that {@link ModelQueue.announce} publishes. */
+export const CHANGED = 'kinora-changed'
+
+export interface QueuesOptions {
+  readonly store: Store
+  readonly models: readonly string[]
+  /** Milliseconds. */
+  readonly leaseDuration: number
+  readonly logger: Logger
+}
+
+export async function createQueues({ store, models, leaseDuration, logger }: QueuesOptions): Promise<Queues> {
+  const bullmq = withBackend(store.backend)
+  const connection: StoreConnection = { store: store.name }
+  const onError = (error: Error): void => logger.debug({ error: error.message }, 'queue')
+
+  const all: ModelQueue[] = []
+  const producers: QueueEventsProducer<IQueueBackend, StoreConnection>[] = []
+  for (const model of models) {
+    const name = queueName(model, models)
+    const queue: VideoQueue = new bullmq.Queue<VideoData, VideoResult>(name, { connection })
+    const worker: VideoWorker = new bullmq.Worker<VideoData, VideoResult, string, VideoProgress>(name, null, {
+      connection,
+      autorun: false,
+      lockDuration: leaseDuration,
+      stalledInterval: Math.max(Math.min(leaseDuration / 2, 5000), 250),
+      // The claim counts dead leases itself, and ends the job with words of its own.
+      maxStalledCount: 1000,
+      drainDelay: 5,
+    })
+    const producer = new bullmq.QueueEventsProducer(name, { connection })
+    queue.on('error', onError)
+    worker.on('error', onError)
+    producer.on('error', onError)
+    producers.push(producer)
+    all.push({
+      model,
+      name,
+      queue,
+      worker,
+      announce: (jobId) => producer.publishEvent({ eventName: CHANGED, jobId }, 10_000),
+    })
+  }
+  const deliveries: DeliveryQueue = new bullmq.Queue<DeliveryData, unknown>(DELIVERY_QUEUE, { connection })
+  const flow = new bullmq.FlowProducer({ connection })
+  deliveries.on('error', onError)
+  flow.on('error', onError)
+
+  await Promise.all(
+    [deliveries, flow, ...all.flatMap(({ queue, worker }) => [queue, worker])].map((one) => one.waitUntilReady()),
+  )
+  await Promise.all(all.map(({ worker }) => worker.startStalledCheckTimer()))
+  const byModel = new Map(all.map((one) => [one.model, one]))
+
+  return {
+    models,
+    of(model) {
+      const found = byModel.get(model)
+      if (found) return found
+      throw new ApiError('unknown_model', `There is no model "${model}" here. Known: ${models.join(', ')}.`, {
+        issues: [{ path: 'model', message: `must be one of ${models.join(', ')}` }],
+      })
+    },
+    all,
+    deliveries,
+    flow,
+    bullmq,
+    connection,
+    listen({ name }) {
+      const events = new bullmq.QueueEvents<VideoResult>(name, { connection, blockingTimeout: 5000 })
+      events.on('error', onError)
+      return events
+    },
+    async closeWorkers() {
+      await Promise.allSettled(all.map(({ worker }) => worker.close(true)))
+    },
+    async closeQueues() {
+      await Promise.allSettled([...all.map(({ queue }) => queue.close()), ...producers.map((one) => one.close())])
+      await Promise.allSettled([deliveries.close(), flow.close()])
+    },
+  }
+}

@@ -1,0 +1,8 @@
+import { join } from 'node:path'
+import { describeStore } from '../conformance.ts'
+import { embedded } from './index.ts'
+
+describeStore('embedded', false, async (folder) => ({
+  driver: embedded({ dataDir: join(folder, 'data') }),
+  dispose: async () => undefined,
+}))

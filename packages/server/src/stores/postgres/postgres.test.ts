@@ -1,0 +1,8 @@
+import { postgresMissing, startPostgres } from '../../../test/services/postgres.ts'
+import { describeStore } from '../conformance.ts'
+import { postgres } from './index.ts'
+
+describeStore('postgres', postgresMissing, async () => {
+  const server = await startPostgres()
+  return { driver: postgres({ url: server.url }), outage: server, dispose: server.dispose }
+})

@@ -1,0 +1,8 @@
+import { redisMissing, startRedis } from '../../../test/services/redis.ts'
+import { describeStore } from '../conformance.ts'
+import { redis } from './index.ts'
+
+describeStore('redis', redisMissing, async () => {
+  const server = await startRedis()
+  return { driver: redis({ url: server.url }), outage: server, dispose: server.dispose }
+})

@@ -1,0 +1,171 @@
+/** The history in SQL, for Postgres and for PGlite. */
+import type { WebhookState } from '@kinora/protocol'
+import type { PgQueryable } from 'bullmq'
+import {
+  type FinalSnapshot,
+  type History,
+  type HistoryEntry,
+  type JobRecord,
+  LEASE_KEPT,
+  type LeaseRecord,
+  MAX_PLACE,
+} from '../history.ts'
+
+interface Row {
+  readonly record: JobRecord
+  readonly final: FinalSnapshot | null
+  readonly webhook: WebhookState | null
+}
+
+export interface SqlHistoryOptions {
+  /** Seconds that ended jobs are kept. Default: for ever. */
+  readonly keepSeconds?: number | undefined
+}
+
+const COLUMNS = 'record, final, webhook'
+
+export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHistoryOptions = {}): History {
+  async function ids(condition: string, parameters: readonly unknown[], order: string, limit: number) {
+    const { rows } = await database.query<{ job_id: string }>(
+      `SELECT job_id FROM kinora.job WHERE ${condition} ORDER BY ${order} LIMIT ${Math.floor(limit)}`,
+      parameters,
+    )
+    return rows.map((row) => row.job_id)
+  }
+
+  return {
+    async register(record) {
+      // The tenant's place is drawn only where the job is new; the row of the tenant is locked by the upsert, so places are never given twice.
+      const { rows } = await database.query<Row & { priority: number }>(
+        `WITH known AS (SELECT 1 FROM kinora.job WHERE job_id = $1::text),
+         claimed AS (SELECT place FROM kinora.turn WHERE model = $3::text AND tenant = ''),
+         drawn AS (
+           INSERT INTO kinora.turn AS turn (model, tenant, place)
+           SELECT $3::text, $2::text, LEAST(COALESCE((SELECT place FROM claimed), 0) + 1, ${MAX_PLACE})
+           WHERE NOT EXISTS (SELECT 1 FROM known)
+           ON CONFLICT (model, tenant) DO UPDATE
+             SET place = LEAST(GREATEST(turn.place, EXCLUDED.place - 1) + 1, ${MAX_PLACE})
+           RETURNING place
+         )
+         INSERT INTO kinora.job (job_id, tenant, model, created_at, priority, record)
+         SELECT $1::text, $2::text, $3::text, $4::bigint, place, $5::jsonb FROM drawn
+         ON CONFLICT (job_id) DO NOTHING
+         RETURNING priority, ${COLUMNS}`,
+        [record.job_id, record.tenant, record.model, record.created_at, JSON.stringify(record)],
+      )
+      const created = rows[0]
+      if (created) return { created: true, entry: { record }, priority: created.priority }
+      const { rows: existing } = await database.query<Row & { priority: number }>(
+        `SELECT priority, ${COLUMNS} FROM kinora.job WHERE job_id = $1`,
+        [record.job_id],
+      )
+      const row = existing[0]
+      // Removed in between: the caller asks again.
+      if (!row) return this.register(record)
+      return { created: false, entry: toEntry(row), priority: row.priority }
+    },
+
+    async claimed(model, priority) {
+      await database.query(
+        `INSERT INTO kinora.turn AS turn (model, tenant, place) VALUES ($1, '', $2)
+         ON CONFLICT (model, tenant) DO UPDATE SET place = GREATEST(turn.place, EXCLUDED.place)`,
+        [model, priority],
+      )
+    },
+
+    async resetTurns(model, above) {
+      await database.query(
+        `DELETE FROM kinora.turn WHERE model = $1
+         AND EXISTS (SELECT 1 FROM kinora.turn WHERE model = $1 AND tenant = '' AND place > $2)`,
+        [model, above],
+      )
+    },
+
+    async get(jobId) {
+      const { rows } = await database.query<Row>(`SELECT ${COLUMNS} FROM kinora.job WHERE job_id = $1`, [jobId])
+      return rows[0] ? toEntry(rows[0]) : null
+    },
+
+    async list(tenant, { limit, after }) {
+      const { rows } = await database.query<Row>(
+        `SELECT ${COLUMNS} FROM kinora.job WHERE tenant = $1 AND (created_at, job_id) < ($2::bigint, $3::text)
+         ORDER BY created_at DESC, job_id DESC LIMIT ${Math.floor(limit)}`,
+        [tenant, after?.created_at ?? Number.MAX_SAFE_INTEGER, after?.job_id ?? ''],
+      )
+      return rows.map(toEntry)
+    },
+
+    open: ({ tenant, limit }) =>
+      tenant === undefined
+        ? ids('final IS NULL', [], 'created_at', limit)
+        : ids('final IS NULL AND tenant = $1', [tenant], 'created_at', limit),
+
+    endedSince: (moment, { tenant, limit }) =>
+      tenant === undefined
+        ? ids('finished_at >= $1', [moment], 'finished_at', limit)
+        : ids('finished_at >= $1 AND tenant = $2', [moment, tenant], 'finished_at', limit),
+
+    async finish(jobId, final) {
+      await database.query(
+        'UPDATE kinora.job SET final = $2::jsonb, finished_at = $3 WHERE job_id = $1 AND final IS NULL',
+        [jobId, JSON.stringify(final), final.finished_at],
+      )
+    },
+
+    async setWebhook(jobId, state) {
+      await database.query('UPDATE kinora.job SET webhook = $2::jsonb WHERE job_id = $1', [
+        jobId,
+        JSON.stringify(state),
+      ])
+    },
+
+    async remove(jobId) {
+      await database.query('DELETE FROM kinora.job WHERE job_id = $1', [jobId])
+    },
+
+    async putLease(lease) {
+      await database.query(
+        'INSERT INTO kinora.lease (lease_id, record, made_at) VALUES ($1, $2::jsonb, $3) ON CONFLICT (lease_id) DO NOTHING',
+        [lease.lease_id, JSON.stringify(lease), Date.now()],
+      )
+    },
+
+    async getLease(leaseId) {
+      const { rows } = await database.query<{ record: LeaseRecord }>(
+        'SELECT record FROM kinora.lease WHERE lease_id = $1',
+        [leaseId],
+      )
+      return rows[0]?.record ?? null
+    },
+
+    async sawWorker(model, moment) {
+      await database.query(
+        `INSERT INTO kinora.worker_seen AS seen (model, seen_at) VALUES ($1, $2)
+         ON CONFLICT (model) DO UPDATE SET seen_at = GREATEST(seen.seen_at, EXCLUDED.seen_at)`,
+        [model, moment],
+      )
+    },
+
+    async workersSeen() {
+      const { rows } = await database.query<{ model: string; seen_at: string | number | bigint }>(
+        'SELECT model, seen_at FROM kinora.worker_seen',
+      )
+      return new Map(rows.map((row) => [row.model, Number(row.seen_at)]))
+    },
+
+    async sweep(now) {
+      await database.query('DELETE FROM kinora.lease WHERE made_at < $1', [now - LEASE_KEPT * 1000])
+      if (keepSeconds !== undefined) {
+        await database.query('DELETE FROM kinora.job WHERE finished_at < $1', [now - keepSeconds * 1000])
+      }
+    },
+  }
+}
+
+function toEntry(row: Row): HistoryEntry {
+  return {
+    record: row.record,
+    ...(row.final ? { final: row.final } : {}),
+    ...(row.webhook ? { webhook: row.webhook } : {}),
+  }
+}

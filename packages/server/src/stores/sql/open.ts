@@ -1,0 +1,53 @@
+/** What the two stores on SQL have in common. */
+import { createPostgresBackend, type PgPool, type PgQueryable, runMigrations } from 'bullmq'
+import type { Store, StoreName } from '../store.ts'
+import { HISTORY_SCHEMA } from './schema.ts'
+
+/** Creates what is missing, under BullMQ's advisory lock, so that several processes may start at once. */
+export async function migrate(pool: PgPool): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await runMigrations(client, 'bullmq')
+    await migrateHistory(client)
+  } finally {
+    client.release()
+  }
+}
+
+/** 0x4b494e4f spells `KINO`. */
+const HISTORY_LOCK = 0x4b494e4f
+
+/** Creates the history's tables where they are missing. @param client one session, not a pool */
+export async function migrateHistory(client: PgQueryable): Promise<void> {
+  await client.query('BEGIN')
+  try {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [HISTORY_LOCK])
+    await client.query(HISTORY_SCHEMA)
+    await client.query('COMMIT')
+  } catch (error) {
+    await client.query('ROLLBACK')
+    throw error
+  }
+}
+
+/** BullMQ's Postgres backend on this pool. */
+export function backendOn(pool: PgPool): Store['backend'] {
+  return (name, options, kind) => createPostgresBackend(name, { ...options, connection: pool }, kind)
+}
+
+/** A limit on every ping, whatever the driver does. */
+export async function pingWithin(milliseconds: number, store: StoreName, ping: () => Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(Object.assign(new Error(`${store} did not answer within ${milliseconds} ms`), { code: 'ETIMEDOUT' })),
+      milliseconds,
+    )
+  })
+  try {
+    await Promise.race([ping(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,40 @@
+/** The history's tables, beside BullMQ's own in the schema `bullmq`. Every statement may run again. */
+export const HISTORY_SCHEMA = `
+CREATE SCHEMA IF NOT EXISTS kinora;
+
+CREATE TABLE IF NOT EXISTS kinora.job (
+  job_id      text PRIMARY KEY,
+  tenant      text NOT NULL,
+  model       text NOT NULL,
+  created_at  bigint NOT NULL,
+  priority    integer NOT NULL,
+  record      jsonb NOT NULL,
+  final       jsonb,
+  finished_at bigint,
+  webhook     jsonb
+);
+CREATE INDEX IF NOT EXISTS job_of_tenant ON kinora.job (tenant, created_at DESC, job_id DESC);
+CREATE INDEX IF NOT EXISTS job_open ON kinora.job (created_at) WHERE final IS NULL;
+CREATE INDEX IF NOT EXISTS job_ended ON kinora.job (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS job_ended_of_tenant ON kinora.job (tenant, finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS kinora.turn (
+  model  text NOT NULL,
+  -- Empty for the highest priority that was claimed.
+  tenant text NOT NULL,
+  place  integer NOT NULL,
+  PRIMARY KEY (model, tenant)
+);
+
+CREATE TABLE IF NOT EXISTS kinora.lease (
+  lease_id text PRIMARY KEY,
+  record   jsonb NOT NULL,
+  made_at  bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS lease_made ON kinora.lease (made_at);
+
+CREATE TABLE IF NOT EXISTS kinora.worker_seen (
+  model   text PRIMARY KEY,
+  seen_at bigint NOT NULL
+);
+`
