@@ -92,13 +92,8 @@ export class Kinora {
       const picture = await readPicture(image, signal)
       if ('url' in picture) json.image_url = picture.url
       else {
-        const byContent = options.idempotencyKey !== undefined
-        json.upload_id = await upload(this.#http, {
-          ...picture,
-          signal,
-          byContent,
-          onProgress: options.onUploadProgress,
-        })
+        const onProgress = options.onUploadProgress
+        json.upload_id = await upload(this.#http, { ...picture, signal, byContent: true, onProgress })
       }
     }
     const headers = { [HEADERS.idempotencyKey]: idempotencyKey }

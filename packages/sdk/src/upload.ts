@@ -15,7 +15,7 @@ export interface UploadTask {
   readonly type: ImageContentType
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined
-  /** Name the upload by its content, so that repeating a `generate` by its key sends equal parameters. */
+  /** Name the upload by its content, so that repeating a `generate` with its key, even after a crash, sends equal parameters. */
   readonly byContent?: boolean
 }
 
