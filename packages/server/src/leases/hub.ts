@@ -134,6 +134,8 @@ export function createHub({ model, monitor, logger, prepare, giveBack }: HubOpti
       if (closed) throw shuttingDown()
       if (signal?.aborted) return null
       if ((await monitor.problem()) !== null) throw queueUnavailable()
+      // It may have gone while the store was asked.
+      if (signal?.aborted) return null
       return new Promise<Lease | null>((resolve, reject) => {
         const timer = setTimeout(() => waiter.answer(null), wait * 1000)
         const leave = (): void => waiter.answer(null)
