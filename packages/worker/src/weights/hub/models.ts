@@ -59,9 +59,7 @@ export async function listModels(options: HubOptions = {}): Promise<ListedModel[
  * Reads every file of a pulled model and compares it with the hash that the hub announced. What is broken is replaced by the next pull.
  * @throws HubError `not_pulled`
  */
-export async function verifyModel(
-  options: VerifyOptions,
-): Promise<{ readonly ok: boolean; readonly files: readonly VerifiedFile[] }> {
+export async function verifyModel(options: VerifyOptions): Promise<readonly VerifiedFile[]> {
   const { hub, id, folder, manifest } = await pulled(options)
   return withFileLock(modelLock(hub, id), () => verify(hub, folder, manifest, id, options), { signal: hub.signal })
 }
@@ -105,7 +103,7 @@ async function verify(
   manifest: Manifest,
   id: ModelId,
   options: VerifyOptions,
-): Promise<{ ok: boolean; files: VerifiedFile[] }> {
+): Promise<VerifiedFile[]> {
   const wanted = id.file === undefined ? Object.keys(manifest.files) : (manifest.selections[selectionOf(id)] ?? [])
   const sizes = wanted.map((path) => manifest.files[path]?.size ?? 0)
   const bytesTotal = sizes.reduce((sum, size) => sum + size, 0)
@@ -122,7 +120,7 @@ async function verify(
   // Without its entry a file counts as unknown, so that the next pull does not trust it.
   const trusted = Object.entries(manifest.files).filter(([path]) => !broken.has(path))
   if (broken.size > 0) await writeManifest(folder, { ...manifest, files: Object.fromEntries(trusted) })
-  return { ok: broken.size === 0, files }
+  return files
 }
 
 async function verifyFile(

@@ -1,4 +1,6 @@
-import { lstat, mkdir, mkdtemp, readFile, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { lstat, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -364,6 +366,22 @@ test('two pulls at once download everything once', async () => {
   expect(told.every((detail) => detail.includes('is pulling it'))).toBe(true)
 })
 
+test('goes on where a process was killed, and does not wait for the dead', async () => {
+  hub.faults.set(LARGEST, [{ kind: 'stall', after: 120_000 }])
+  const code = `import { pullModel } from ${JSON.stringify(new URL('index.ts', import.meta.url).href)}
+    await pullModel(${JSON.stringify({ id: ID, cacheDir, endpoint: hub.endpoint })})`
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { stdio: 'inherit' })
+  const part = join(modelFolder(), '.kinora', 'parts', sha256(Buffer.from(NEEDED[LARGEST]!)))
+  await expect
+    .poll(async () => (await stat(part).catch(() => ({ size: 0 }))).size, { timeout: 20_000 })
+    .toBeGreaterThan(50_000)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const pulled = await pullModel(options())
+  expect(await filesIn(pulled.path)).toEqual(asBuffers(NEEDED))
+  expect(hub.requests.findLast(({ path }) => path.includes('transformer%2F'))?.range).toMatch(/^bytes=\d{5,}-$/)
+})
+
 test('stops when it is told to, and keeps what it has', async () => {
   const stop = new AbortController()
   hub.faults.set(LARGEST, [{ kind: 'stall', after: 100_000 }])
@@ -448,14 +466,13 @@ test('lists a pull that has not ended as incomplete', async () => {
 
 test('verify finds what is missing, cut or changed, and the next pull replaces just that', async () => {
   const { path } = await pullModel(options())
-  expect((await verifyModel({ id: ID, cacheDir })).ok).toBe(true)
+  expect((await verifyModel({ id: ID, cacheDir })).every(({ status }) => status === 'ok')).toBe(true)
   const changed = await readFile(join(path, LARGEST))
   changed[9999]! ^= 1
   await writeFile(join(path, LARGEST), changed)
   await writeFile(join(path, 'vae/config.json'), '{')
   await rm(join(path, 'tokenizer/spiece.model'))
-  const { ok, files } = await verifyModel({ id: ID, cacheDir })
-  expect(ok).toBe(false)
+  const files = await verifyModel({ id: ID, cacheDir })
   expect(
     Object.fromEntries(files.filter((file) => file.status !== 'ok').map((file) => [file.path, file.status])),
   ).toEqual({
@@ -466,7 +483,7 @@ test('verify finds what is missing, cut or changed, and the next pull replaces j
   hub.requests.length = 0
   await pullModel(options())
   expect(hub.downloads().toSorted()).toEqual(['tokenizer/spiece.model', LARGEST, 'vae/config.json'])
-  expect((await verifyModel({ id: ID, cacheDir })).ok).toBe(true)
+  expect((await verifyModel({ id: ID, cacheDir })).every(({ status }) => status === 'ok')).toBe(true)
 })
 
 test('remove deletes a model; of two that share files, what only that one needs', async () => {
