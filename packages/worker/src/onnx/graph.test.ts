@@ -1,6 +1,7 @@
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { float32ToBfloat16, float32ToFloat16 } from '../weights/dtype.ts'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   float32Output,
@@ -8,8 +9,6 @@ import {
   graph,
   int64Tensor,
   openSession,
-  toBfloat16,
-  toFloat16,
   type EncodedGraph,
   type Tensor,
 } from './index.ts'
@@ -76,7 +75,8 @@ describe('graphs run in ONNX Runtime', () => {
       folder = await realpath(await mkdtemp(join(tmpdir(), 'kinora-onnx-')))
       const file = join(folder, 'weights.safetensors')
       const values = Float32Array.of(1, -2.5, 0.125, 1024)
-      const encoded = dtype === 'float32' ? values : dtype === 'float16' ? toFloat16(values) : toBfloat16(values)
+      const encoded =
+        dtype === 'float32' ? values : dtype === 'float16' ? float32ToFloat16(values) : float32ToBfloat16(values)
       const bytes = Buffer.from(encoded.buffer)
       await writeFile(file, Buffer.concat([Buffer.alloc(13), bytes, Buffer.alloc(5)]))
       const g = graph('weights')

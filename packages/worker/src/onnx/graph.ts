@@ -5,7 +5,7 @@ import type { Attributes } from './attributes.ts'
 import { bytesPerElement, elementCount, type DataType } from './data-type.ts'
 import { encodeModel, weightsRoot } from './encode.ts'
 import type { Dimension, FileRange, Initializer, Model, Node, Value } from './model.ts'
-import { toBfloat16, toFloat16 } from './tensors.ts'
+import { float32ToBfloat16, float32ToFloat16 } from '../weights/dtype.ts'
 
 export interface OperatorOptions {
   /** @default '' (ai.onnx) */
@@ -31,7 +31,7 @@ export class GraphBuilder {
   readonly #nodes: Node[] = []
   readonly #initializers = new Map<string, Initializer>()
   readonly #constants = new Map<string, Value>()
-  readonly #valueNames = new Set<string>()
+  readonly #types = new Map<string, DataType>()
 
   constructor(name: string) {
     this.name = name
@@ -143,6 +143,7 @@ export class GraphBuilder {
       outputs: this.#outputs,
       nodes: [...this.#first, ...this.#nodes],
       initializers: [...this.#initializers.values()],
+      types: this.#types,
     }
   }
 
@@ -153,8 +154,8 @@ export class GraphBuilder {
   }
 
   #declare(value: Value): Value {
-    if (this.#valueNames.has(value.name)) throw new Error(`${this.name} has two values named ${value.name}.`)
-    this.#valueNames.add(value.name)
+    if (this.#types.has(value.name)) throw new Error(`${this.name} has two values named ${value.name}.`)
+    this.#types.set(value.name, value.dtype)
     return value
   }
 }
@@ -173,9 +174,9 @@ function encodeNumbers(dtype: DataType, values: readonly number[] | Float32Array
     case 'float32':
       return bytes(Float32Array.from(values))
     case 'float16':
-      return bytes(toFloat16(Float32Array.from(values)))
+      return bytes(float32ToFloat16(Float32Array.from(values)))
     case 'bfloat16':
-      return bytes(toBfloat16(Float32Array.from(values)))
+      return bytes(float32ToBfloat16(Float32Array.from(values)))
     case 'float64':
       return bytes(Float64Array.from(values))
     case 'int64':

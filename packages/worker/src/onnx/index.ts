@@ -11,6 +11,7 @@
 
 export { float, floats, type Attribute, type Attributes } from './attributes.ts'
 export { bytesPerElement, elementCount, type DataType } from './data-type.ts'
+export { missingCudaKernels } from './cuda-kernels.ts'
 export type { EncodedGraph, OperatorOptions } from './graph.ts'
 export type { Dimension, FileRange, Initializer, Model, Node, Value } from './model.ts'
 export { graph, Graph } from './operators.ts'

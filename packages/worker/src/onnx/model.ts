@@ -50,4 +50,6 @@ export interface Model {
   readonly outputs: readonly Value[]
   readonly nodes: readonly Node[]
   readonly initializers: readonly Initializer[]
+  /** The type of every value, by name. */
+  readonly types: ReadonlyMap<string, DataType>
 }

@@ -1,4 +1,4 @@
-/** Tensors on the host: what goes into a session and what comes out, and the two half-precision formats. */
+/** Tensors on the host: what goes into a session and what comes out. */
 
 import { elementCount } from './data-type.ts'
 
@@ -56,67 +56,4 @@ export function int32Tensor(shape: readonly number[], data: Int32Array | readonl
 function checkLength(length: number, shape: readonly number[]): void {
   if (length !== elementCount(shape))
     throw new RangeError(`A tensor of shape [${shape.join(', ')}] has ${elementCount(shape)} elements, not ${length}.`)
-}
-
-const word = new DataView(new ArrayBuffer(4))
-
-/** Rounds to the nearest bfloat16, ties to even, as torch and ONNX Runtime do. */
-export function toBfloat16(values: Float32Array): Uint16Array {
-  const result = new Uint16Array(values.length)
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  for (let index = 0; index < bits.length; index++) {
-    const value = bits[index] ?? 0
-    const isNaN = (value & 0x7fffffff) > 0x7f800000
-    result[index] = isNaN ? (value >>> 16) | 0x40 : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16
-  }
-  return result
-}
-
-export function fromBfloat16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length)
-  for (let index = 0; index < halves.length; index++) bits[index] = (halves[index] ?? 0) << 16
-  return new Float32Array(bits.buffer)
-}
-
-/** Rounds to the nearest IEEE half, ties to even; beyond 65504 it becomes infinite. */
-export function toFloat16(values: Float32Array): Uint16Array {
-  const result = new Uint16Array(values.length)
-  for (let index = 0; index < values.length; index++) result[index] = halfBits(values[index] ?? 0)
-  return result
-}
-
-function halfBits(value: number): number {
-  word.setFloat32(0, value)
-  const bits = word.getUint32(0)
-  const sign = (bits >>> 16) & 0x8000
-  const magnitude = bits & 0x7fffffff
-  if (magnitude > 0x7f800000) return sign | 0x7e00
-  if (magnitude >= 0x47800000) return sign | 0x7c00
-  if (magnitude < 0x38800000) return sign | roundTiesToEven(Math.abs(value) * 2 ** 24)
-  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13)
-}
-
-function roundTiesToEven(value: number): number {
-  const floor = Math.floor(value)
-  const rest = value - floor
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
-}
-
-export function fromFloat16(halves: Uint16Array): Float32Array {
-  const result = new Float32Array(halves.length)
-  for (let index = 0; index < halves.length; index++) {
-    const bits = halves[index] ?? 0
-    const exponent = (bits >>> 10) & 0x1f
-    const fraction = bits & 0x3ff
-    const magnitude =
-      exponent === 0
-        ? fraction * 2 ** -24
-        : exponent === 31
-          ? fraction === 0
-            ? Infinity
-            : NaN
-          : (1 + fraction / 1024) * 2 ** (exponent - 15)
-    result[index] = bits & 0x8000 ? -magnitude : magnitude
-  }
-  return result
 }

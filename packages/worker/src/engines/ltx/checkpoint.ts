@@ -1,6 +1,6 @@
 /** Finds out what a checkpoint is, from its configs alone, and where each of its tensors lies. Nothing large is read. */
 
-import { stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { openWeights, readSafetensors, readTensor, type Weights } from '../../weights/index.ts'
 import { EngineError } from '../engine.ts'
@@ -170,9 +170,7 @@ async function openCommon(
   folder: string,
 ): Promise<Pick<Checkpoint, 'textEncoder' | 'tokenizerFolder' | 'upsampler'>> {
   const textEncoder = location.textEncoder ?? join(folder, 'text_encoder')
-  const upsampler =
-    location.latentUpsampler ??
-    ((await exists(join(folder, 'latent_upsampler'))) ? join(folder, 'latent_upsampler') : undefined)
+  const upsampler = location.latentUpsampler ?? (await findLatentUpsampler(folder, basename(location.path)))
   return {
     textEncoder: {
       config: readTextEncoderConfig(await readConfig(join(textEncoder, 'config.json'))),
@@ -181,6 +179,17 @@ async function openCommon(
     tokenizerFolder: location.tokenizer ?? join(folder, 'tokenizer'),
     ...(upsampler !== undefined && { upsampler: await openLatentUpsampler(upsampler) }),
   }
+}
+
+/** Beside a checkpoint: a folder in diffusers' layout, or the authors' file of the same version. */
+async function findLatentUpsampler(folder: string, checkpoint: string): Promise<string | undefined> {
+  const names = await readdir(folder)
+  if (names.includes('latent_upsampler')) return join(folder, 'latent_upsampler')
+  const version = /\d+\.\d+\.\d+/.exec(checkpoint)?.[0]
+  const file = names.find(
+    (name) => name.includes('spatial-upscaler') && version !== undefined && name.endsWith(`${version}.safetensors`),
+  )
+  return file === undefined ? undefined : join(folder, file)
 }
 
 /** @param path a folder in diffusers' layout, or the authors' single file */
