@@ -91,7 +91,9 @@ export function revisionOf({
   queue_position: ____,
   ...state
 }: Job): string {
-  return createHash('sha256').update(JSON.stringify(state)).digest('base64url').slice(0, 16)
+  // Sorted: Postgres gives the fields of JSON back in an order of its own.
+  const fields = Object.entries(state).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, 16)
 }
 
 function resultOf(bull: VideoJob): VideoResult | undefined {

@@ -298,7 +298,11 @@ export function createLeases(options: LeasesOptions): LeaseService {
       if (!bull) return
       logger.warn({ job_id: jobId, attempts: attemptsUsed(bull) }, 'a worker was lost with its job')
       const ending = endingOf(bull)
-      if (!ending) return
+      if (!ending) {
+        // Redis wakes nobody for it, and Postgres puts it behind all others: it has waited long enough.
+        await reach(() => bull.changePriority({ priority: 0, lifo: true })).catch(() => undefined)
+        return
+      }
       await settle(model, jobId, failWith(ending.code, ending.message))
       await reader.keepEnd(jobId)
     },

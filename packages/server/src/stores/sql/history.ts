@@ -48,7 +48,7 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
            RETURNING place
          )
          INSERT INTO kinora.job (job_id, tenant, model, created_at, priority, record)
-         SELECT $1::text, $2::text, $3::text, $4::bigint, place, $5::jsonb FROM drawn
+         SELECT $1::text, $2::text, $3::text, $4::bigint, place, $5::json FROM drawn
          ON CONFLICT (job_id) DO NOTHING
          RETURNING priority, ${COLUMNS}`,
         [record.job_id, record.tenant, record.model, record.created_at, JSON.stringify(record)],
@@ -107,16 +107,13 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
 
     async finish(jobId, final) {
       await database.query(
-        'UPDATE kinora.job SET final = $2::jsonb, finished_at = $3 WHERE job_id = $1 AND final IS NULL',
+        'UPDATE kinora.job SET final = $2::json, finished_at = $3 WHERE job_id = $1 AND final IS NULL',
         [jobId, JSON.stringify(final), final.finished_at],
       )
     },
 
     async setWebhook(jobId, state) {
-      await database.query('UPDATE kinora.job SET webhook = $2::jsonb WHERE job_id = $1', [
-        jobId,
-        JSON.stringify(state),
-      ])
+      await database.query('UPDATE kinora.job SET webhook = $2::json WHERE job_id = $1', [jobId, JSON.stringify(state)])
     },
 
     async remove(jobId) {
@@ -125,7 +122,7 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
 
     async putLease(lease) {
       await database.query(
-        'INSERT INTO kinora.lease (lease_id, record, made_at) VALUES ($1, $2::jsonb, $3) ON CONFLICT (lease_id) DO NOTHING',
+        'INSERT INTO kinora.lease (lease_id, record, made_at) VALUES ($1, $2::json, $3) ON CONFLICT (lease_id) DO NOTHING',
         [lease.lease_id, JSON.stringify(lease), Date.now()],
       )
     },

@@ -1,4 +1,4 @@
-/** The history's tables, beside BullMQ's own in the schema `bullmq`. Every statement may run again. */
+/** The history's tables, beside BullMQ's own in the schema `bullmq`. Every statement may run again. `json`, not `jsonb`: it keeps the order of the fields. */
 export const HISTORY_SCHEMA = `
 CREATE SCHEMA IF NOT EXISTS kinora;
 
@@ -8,10 +8,10 @@ CREATE TABLE IF NOT EXISTS kinora.job (
   model       text NOT NULL,
   created_at  bigint NOT NULL,
   priority    integer NOT NULL,
-  record      jsonb NOT NULL,
-  final       jsonb,
+  record      json NOT NULL,
+  final       json,
   finished_at bigint,
-  webhook     jsonb
+  webhook     json
 );
 CREATE INDEX IF NOT EXISTS job_of_tenant ON kinora.job (tenant, created_at DESC, job_id DESC);
 CREATE INDEX IF NOT EXISTS job_open ON kinora.job (created_at) WHERE final IS NULL;
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS kinora.turn (
 
 CREATE TABLE IF NOT EXISTS kinora.lease (
   lease_id text PRIMARY KEY,
-  record   jsonb NOT NULL,
+  record   json NOT NULL,
   made_at  bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS lease_made ON kinora.lease (made_at);
