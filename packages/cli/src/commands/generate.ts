@@ -1,0 +1,134 @@
+/** `kinora generate PHOTO`: one picture and a sentence in, an mp4 out; against a server, or all in this process tree when none is named. */
+import { randomUUID } from 'node:crypto'
+import { access } from 'node:fs/promises'
+import { basename, extname, resolve } from 'node:path'
+import { isJobCanceledError, isJobFailedError, type Job, Kinora } from '@kinora/sdk'
+import { downloadTo, fromPath } from '@kinora/sdk/node'
+import { findRunningServer } from '../dev-server.ts'
+import { CommandError, EXIT } from '../failure.ts'
+import { startLocal } from '../compose.ts'
+import type { Output } from '../output.ts'
+
+export interface GenerateOptions {
+  readonly photo: string
+  readonly output?: string | undefined
+  /** Whether an existing file at `output` may be replaced. */
+  readonly force?: boolean | undefined
+  /** A server; without it the running `kinora dev` of `dataDir` is used, or a private one is started and ended. */
+  readonly url?: string | undefined
+  readonly apiKey?: string | undefined
+  readonly dataDir: string
+  /** Everything the wire takes beside the picture. */
+  readonly settings: {
+    readonly prompt?: string | undefined
+    readonly negative_prompt?: string | undefined
+    readonly duration?: number | undefined
+    readonly model?: string | undefined
+    readonly seed?: number | undefined
+    readonly width?: number | undefined
+    readonly height?: number | undefined
+    readonly fps?: number | undefined
+    readonly steps?: number | undefined
+    readonly guidance_scale?: number | undefined
+  }
+  readonly environment: NodeJS.ProcessEnv
+}
+
+/** What `--json` prints. */
+export interface GenerateResult {
+  readonly output: string
+  readonly job: Job
+  /** Milliseconds each stage took, as seen from here. */
+  readonly stages: Readonly<Record<string, number>>
+}
+
+interface Server {
+  readonly url: string
+  readonly apiKey: string | undefined
+  close(): Promise<void>
+}
+
+/** @throws CommandError; the signal's reason after it has canceled the job */
+export async function generate(options: GenerateOptions, output: Output, signal: AbortSignal): Promise<GenerateResult> {
+  const target = resolve(options.output ?? `${basename(options.photo, extname(options.photo))}.mp4`)
+  if (!options.force && (await exists(target))) {
+    throw new CommandError(`${target} exists already: name another --output, or allow replacing it with --force.`, EXIT.usage)
+  }
+  const image = await fromPath(options.photo).catch((cause: unknown) => {
+    throw new CommandError(`${options.photo} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, EXIT.usage, { cause })
+  })
+
+  const server = await findServer(options, output)
+  const kinora = new Kinora({ baseUrl: server.url, apiKey: server.apiKey })
+  const stages = createStopwatch()
+  let job: Job | undefined
+  // Repeating the request with it answers the same job: so a Ctrl-C while the request is on its way leaves none behind.
+  const idempotencyKey = randomUUID()
+  try {
+    output.progress({ label: 'uploading', percent: 0 })
+    stages.enter('upload')
+    job = await kinora.generate({ image, ...options.settings }, { signal, idempotencyKey })
+    stages.enter('queued')
+    const done = await kinora.wait(job.job_id, {
+      signal,
+      onProgress(snapshot) {
+        const stage = snapshot.status === 'queued' ? 'queued' : (snapshot.stage ?? 'queued')
+        if (snapshot.status !== 'completed') stages.enter(stage)
+        output.progress({ label: stage, percent: snapshot.progress ?? 0, detail: snapshot.notice })
+      },
+    })
+    stages.enter('download')
+    output.progress({ label: 'download', percent: 100 })
+    await downloadTo(kinora, done.job_id, target, { signal })
+    output.endProgress()
+    return { output: target, job: done, stages: stages.end() }
+  } catch (error) {
+    output.endProgress()
+    if (signal.aborted && job) await cancelQuietly(kinora, job.job_id)
+    if (isJobFailedError(error)) throw new CommandError(error.message, EXIT.failure, { cause: error })
+    if (isJobCanceledError(error)) throw new CommandError(`Job ${error.job.job_id} was canceled by somebody else.`, EXIT.failure, { cause: error })
+    throw error
+  } finally {
+    await server.close()
+  }
+}
+
+async function findServer(options: GenerateOptions, output: Output): Promise<Server> {
+  const close = async (): Promise<void> => {}
+  if (options.url !== undefined) return { url: options.url, apiKey: options.apiKey, close }
+  const running = await findRunningServer(options.dataDir)
+  if (running) {
+    output.say(`Using kinora dev at ${running.url}.`)
+    return { url: running.url, apiKey: running.apiKey, close }
+  }
+  return startLocal({ environment: options.environment, models: [options.settings.model ?? 'camera'] })
+}
+
+async function cancelQuietly(kinora: Kinora, jobId: string): Promise<void> {
+  await kinora.cancel(jobId, { signal: AbortSignal.timeout(3000) }).catch(() => {})
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function createStopwatch() {
+  const times: Record<string, number> = {}
+  let current: { name: string; since: number } | null = null
+  function enter(name: string): void {
+    if (current?.name === name) return
+    const now = performance.now()
+    if (current) times[current.name] = Math.round((times[current.name] ?? 0) + now - current.since)
+    current = { name, since: now }
+  }
+  return {
+    enter,
+    end(): Record<string, number> {
+      enter('')
+      return times
+    },
+  }
+}
