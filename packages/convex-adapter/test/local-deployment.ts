@@ -60,8 +60,12 @@ export async function startLocalDeployment() {
     serve(next: Deployment) {
       deployment = next
     },
-    /** Puts a file under the URL that the storage of the test gives it. */
-    async put(file: Blob) {
+    /** Serves a file. */
+    put(path: string, file: Blob) {
+      files.set(path, file)
+    },
+    /** Serves a file of the test's storage, under the URL that it has there. */
+    async putStored(file: Blob) {
       files.set(`/api/storage/${encodeURIComponent(await sha256(file))}`, file)
     },
     async close() {
