@@ -1,6 +1,6 @@
 /** The middleware of every route: request id, log line, headers, and the door that closes. */
 import { HEADERS } from '@kinora/protocol'
-import type { MiddlewareHandler } from 'hono'
+import type { HonoRequest, MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
 import { ApiError } from '../api-error.ts'
 import type { KinoraEnv } from './context.ts'
@@ -42,6 +42,8 @@ export function requestMiddleware(
     if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store')
 
     const { status } = context.res
+    // The rest of a body that was refused is never read, and no further request can follow it on the same connection.
+    if (status >= 400 && hasUnreadBody(context.req)) context.header('connection', 'close')
     const level = status >= 500 ? 'warn' : CHATTY.test(route) && status < 400 ? 'debug' : 'info'
     const jobId = context.req.param('jobId')
     state.logger[level](
@@ -56,6 +58,12 @@ export function requestMiddleware(
       'request',
     )
   }
+}
+
+function hasUnreadBody(request: HonoRequest): boolean {
+  const announced =
+    Number(request.header('content-length') ?? 0) > 0 || request.header('transfer-encoding') !== undefined
+  return announced && !request.raw.bodyUsed
 }
 
 /** A caller's own id is kept when it can do no harm in a log or a header. */

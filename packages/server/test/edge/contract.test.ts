@@ -320,8 +320,7 @@ describe('what was added', () => {
   it('writes no secret into its log', async () => {
     const log = server.logs.join('\n')
     expect(log).toContain('"route":"/api/v1/jobs/:jobId"')
-    for (const secret of [API_KEY, WEBHOOK_SECRET, 'token-of-the-workers', 'signature=', 'whsec_']) {
-      expect(log).not.toContain(secret)
-    }
+    const secrets = [API_KEY, WEBHOOK_SECRET, 'token-of-the-workers', 'signature=', 'whsec_']
+    expect(secrets.filter((secret) => log.includes(secret))).toEqual([])
   })
 })

@@ -10,7 +10,7 @@ import sharp from 'sharp'
 
 export const API_KEY = 'key-of-the-app'
 export const WORKER_TOKEN = 'token-of-the-workers'
-export const WEBHOOK_SECRET = 'webhook-secret'
+export const WEBHOOK_SECRET = 'secret-of-the-hooks'
 /** Passes for a video wherever nobody decodes it. */
 export const VIDEO = new TextEncoder().encode('\0\0\0\x18ftypmp42 not really')
 
