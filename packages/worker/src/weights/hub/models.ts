@@ -104,7 +104,10 @@ async function verify(
   id: ModelId,
   options: VerifyOptions,
 ): Promise<VerifiedFile[]> {
-  const wanted = id.file === undefined ? Object.keys(manifest.files) : (manifest.selections[selectionOf(id)] ?? [])
+  const wanted =
+    id.file === undefined
+      ? [...new Set(Object.values(manifest.selections).flat())]
+      : (manifest.selections[selectionOf(id)] ?? [])
   const sizes = wanted.map((path) => manifest.files[path]?.size ?? 0)
   const bytesTotal = sizes.reduce((sum, size) => sum + size, 0)
   let bytesDone = 0
@@ -158,15 +161,13 @@ async function remove(folder: string, manifest: Manifest, id: ModelId): Promise<
 
 async function selectionsOf(folder: string, manifest: Manifest): Promise<ListedModel[]> {
   const { repository, commit, pulledAt } = manifest
-  const ended = Object.keys(manifest.selections).length > 0
-  const selections: Manifest['selections'] = ended ? manifest.selections : { '': Object.keys(manifest.files) }
   return Promise.all(
-    Object.entries(selections).map(async ([name, paths]) => ({
+    Object.entries(manifest.selections).map(async ([name, paths]) => ({
       id: name === '' ? repository : `${repository}:${name}`,
       path: name === '' ? folder : fileInModel(folder, name),
       files: paths.length,
       bytes: paths.reduce((sum, path) => sum + (manifest.files[path]?.size ?? 0), 0),
-      complete: ended && (await allThere(folder, manifest, paths)),
+      complete: await allThere(folder, manifest, paths),
       commit,
       pulledAt,
     })),

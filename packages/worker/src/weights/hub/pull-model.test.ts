@@ -307,6 +307,7 @@ test('refuses a pipeline that no engine runs before its weights are downloaded',
     message: expect.stringMatching(/made for LTX2Pipeline/),
   })
   expect(hub.downloads()).toEqual(['model_index.json'])
+  expect(await listModels({ cacheDir })).toEqual([])
 })
 
 test('names the single files of a repository without diffusers folders', async () => {
@@ -461,7 +462,23 @@ test('lists what is there, whole or not', async () => {
 test('lists a pull that has not ended as incomplete', async () => {
   hub.faults.set(LARGEST, [{ kind: 'cut', after: 10 }])
   await expect(pullModel(options({ retries: 0 }))).rejects.toThrow()
-  expect(await listModels({ cacheDir })).toMatchObject([{ id: ID, complete: false, pulledAt: '' }])
+  expect(await listModels({ cacheDir })).toMatchObject([{ id: ID, files: 14, complete: false, pulledAt: '' }])
+  expect((await verifyModel({ id: ID, cacheDir })).filter(({ status }) => status === 'missing')).toContainEqual({
+    path: LARGEST,
+    status: 'missing',
+  })
+  await removeModel(options())
+  expect(await readdir(join(cacheDir, 'models', 'Lightricks'))).toEqual([])
+})
+
+test('an update that was interrupted does not count as whole', async () => {
+  await pullModel(options())
+  hub.files.set('vae/config.json', Buffer.from('{"c": 5}'))
+  hub.faults.set('vae/config.json', [{ kind: 'status', status: 500 }])
+  await expect(pullModel(options({ retries: 0 }))).rejects.toMatchObject({ code: 'hub_unavailable' })
+  expect(await listModels({ cacheDir })).toMatchObject([{ complete: false }])
+  await pullModel(options())
+  expect(await listModels({ cacheDir })).toMatchObject([{ complete: true }])
 })
 
 test('verify finds what is missing, cut or changed, and the next pull replaces just that', async () => {

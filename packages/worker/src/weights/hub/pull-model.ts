@@ -97,15 +97,15 @@ async function pull(hub: Hub, id: ModelId, options: PullOptions, meter: Progress
   }
   const missing = await takeWhatIsThere(work, files)
   await reserveSpace(work, missing)
-  for (const index of missing.filter((file) => isPipelineIndex(file))) await fetchFile(work, index)
-  if (id.file === undefined)
-    checkPipeline(id, JSON.parse(await readFile(fileInModel(folder, 'model_index.json'), 'utf8')))
-  await fetchAll(
-    work,
+  const [index, rest] = [
+    missing.filter((file) => isPipelineIndex(file)),
     missing.filter((file) => !isPipelineIndex(file)),
-    options.connections ?? 3,
-  )
-  await finish(work, files)
+  ]
+  await fetchAll(work, index, 1)
+  if (id.file === undefined) await checkIndex(work)
+  await begin(work, files, missing)
+  await fetchAll(work, rest, options.connections ?? 3)
+  await finish(work)
   meter.phase('done')
   return {
     id: formatModelId(id),
@@ -239,22 +239,43 @@ async function save(work: Pull): Promise<void> {
   return work.saving
 }
 
-/** The selection counts as pulled; files of an older commit that nothing refers to any more go. */
-async function finish(work: Pull, files: readonly HubFile[]): Promise<void> {
-  const { folder, id, manifest, model } = work
+/** A pipeline that nothing runs leaves nothing behind, unless there was something before. */
+async function checkIndex({ id, folder, manifest }: Pull): Promise<void> {
+  const index: unknown = JSON.parse(await readFile(fileInModel(folder, 'model_index.json'), 'utf8'))
+  try {
+    checkPipeline(id, index)
+  } catch (error) {
+    if (Object.keys(manifest.selections).length === 0) await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** What is wanted is written down before it is there: an interrupted pull is listed, and what it replaces counts as missing. */
+async function begin(work: Pull, files: readonly HubFile[], missing: readonly HubFile[]): Promise<void> {
+  const { id, manifest } = work
+  const coming = new Set(missing.filter((file) => !isPipelineIndex(file)).map((file) => file.path))
+  const whole = Object.entries(manifest.files).filter(([path]) => !coming.has(path))
   const selections = { ...manifest.selections, [selectionOf(id)]: files.map((file) => file.path) }
-  const wanted = new Set(Object.values(selections).flat())
-  const stale = Object.keys(manifest.files).filter((path) => !wanted.has(path))
-  for (const path of stale) await rm(fileInModel(folder, path), { force: true })
-  const kept = Object.fromEntries(Object.entries(manifest.files).filter(([path]) => wanted.has(path)))
   work.manifest = {
     ...manifest,
     revision: id.revision,
-    commit: model.commit,
-    pulledAt: new Date().toISOString(),
+    commit: work.model.commit,
     selections,
-    files: kept,
+    files: Object.fromEntries(whole),
   }
   await save(work)
-  await rm(join(folder, '.kinora', 'parts'), { recursive: true, force: true })
+}
+
+/** The selection counts as pulled; files of an older commit that nothing refers to any more go. */
+async function finish(work: Pull): Promise<void> {
+  const { folder, manifest } = work
+  const wanted = new Set(Object.values(manifest.selections).flat())
+  const stale = Object.keys(manifest.files).filter((path) => !wanted.has(path))
+  for (const path of stale) await rm(fileInModel(folder, path), { force: true })
+  const kept = Object.fromEntries(Object.entries(manifest.files).filter(([path]) => wanted.has(path)))
+  work.manifest = { ...manifest, pulledAt: new Date().toISOString(), files: kept }
+  await save(work)
+  // Parts that are left belong to older commits, unless another selection of this repository is still on its way.
+  const allWhole = [...wanted].every((path) => path in kept)
+  if (allWhole) await rm(join(folder, '.kinora', 'parts'), { recursive: true, force: true })
 }
