@@ -4,7 +4,7 @@ import {
   type IQueueBackend,
   type Job as BullJob,
   type Queue,
-  QueueEvents,
+  type QueueEvents,
   type QueueEventsProducer,
   withBackend,
   type Worker,

@@ -83,16 +83,14 @@ export function hasEnded(job: Job): job is Job & { status: FinalStatus } {
   return isFinal(job.status)
 }
 
+const CHANGES_WITHOUT_THE_STATE = new Set(['result_url', 'poster_url', 'webhook', 'queue_position'])
+
 /** Changes with the job's state, and with nothing else: not with signed URLs, nor with the delivery that follows the end. */
-export function revisionOf({
-  result_url: _,
-  poster_url: __,
-  webhook: ___,
-  queue_position: ____,
-  ...state
-}: Job): string {
+export function revisionOf(job: Job): string {
   // Sorted: Postgres gives the fields of JSON back in an order of its own.
-  const fields = Object.entries(state).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const fields = Object.entries(job)
+    .filter(([name]) => !CHANGES_WITHOUT_THE_STATE.has(name))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, 16)
 }
 

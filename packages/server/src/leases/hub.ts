@@ -61,18 +61,22 @@ export function createHub({ model, monitor, logger, prepare, giveBack }: HubOpti
         watch = undefined
         return
       }
-      void monitor.problem().then((problem) => {
-        if (problem !== null) refuseAll(() => queueUnavailable())
-      })
+      void refuseInOutage()
     }, WATCH_EVERY)
     watch.unref()
   }
+
+  async function refuseInOutage(): Promise<void> {
+    if ((await monitor.problem()) !== null) refuseAll(() => queueUnavailable())
+  }
+
+  const isWanted = (): boolean => line.length > 0 && !closed
 
   async function loop(): Promise<void> {
     if (looping) return
     looping = true
     let empty = 0
-    while (line.length > 0 && !closed) {
+    while (isWanted()) {
       const token = randomUUID()
       const began = performance.now()
       let claimed: VideoJob | undefined
@@ -92,7 +96,7 @@ export function createHub({ model, monitor, logger, prepare, giveBack }: HubOpti
     }
     looping = false
     // Somebody may have come while the last call returned.
-    if (line.length > 0 && !closed) void loop()
+    if (isWanted()) void loop()
   }
 
   function hand(claimed: { jobId: string; token: string }): void {

@@ -27,13 +27,14 @@ export function createPresence(history: History, clock: () => number): Presence 
   function refresh(): Promise<void> {
     if (clock() - readAt < READ_EVERY) return reading
     readAt = clock()
-    reading = history.workersSeen().then(
-      (all) => {
-        for (const [model, moment] of all) seen.set(model, Math.max(moment, seen.get(model) ?? 0))
-      },
-      () => undefined,
-    )
+    reading = read().catch(() => undefined)
     return reading
+  }
+
+  async function read(): Promise<void> {
+    for (const [model, moment] of await history.workersSeen()) {
+      seen.set(model, Math.max(moment, seen.get(model) ?? 0))
+    }
   }
 
   const presence: Presence = {

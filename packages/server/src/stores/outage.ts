@@ -55,14 +55,7 @@ export async function reach<T>(operation: () => Promise<T>, late?: (result: T) =
   let expired = false
   try {
     const running = operation()
-    if (late) {
-      void running.then(
-        (result) => {
-          if (expired) late(result)
-        },
-        () => undefined,
-      )
-    }
+    if (late) void tellLate(running, late, () => expired)
     return await Promise.race([
       running,
       new Promise<never>((_, reject) => {
@@ -79,4 +72,9 @@ export async function reach<T>(operation: () => Promise<T>, late?: (result: T) =
   } finally {
     clearTimeout(timer)
   }
+}
+
+async function tellLate<T>(running: Promise<T>, late: (result: T) => void, expired: () => boolean): Promise<void> {
+  const result = await running.catch(() => undefined)
+  if (result !== undefined && expired()) late(result)
 }

@@ -3,7 +3,7 @@ import { chownSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import { Client } from 'pg'
 import { findProgram } from './binaries.ts'
 import { freePort } from './free-port.ts'
 import { end, type Service, until } from './service.ts'
@@ -50,7 +50,7 @@ export async function startPostgres(): Promise<Service> {
   async function start(): Promise<void> {
     child = spawn(server ?? '', ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder], options)
     await until(async () => {
-      const client = new pg.Client({ connectionString: url })
+      const client = new Client({ connectionString: url })
       client.on('error', () => undefined)
       try {
         await client.connect()

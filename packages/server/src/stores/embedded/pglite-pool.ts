@@ -13,8 +13,10 @@ export function createPglitePool(database: PGlite): PgPool {
   let owner: object | undefined
   const waiting: (() => void)[] = []
 
+  const isHeldFrom = (client: object | undefined): boolean => owner !== undefined && owner !== client
+
   async function turn(client: object | undefined): Promise<void> {
-    while (owner && owner !== client) await new Promise<void>((resolve) => waiting.push(resolve))
+    while (isHeldFrom(client)) await new Promise<void>((resolve) => waiting.push(resolve))
   }
 
   async function run<R>(
@@ -60,5 +62,5 @@ export function createPglitePool(database: PGlite): PgPool {
     },
   })
   pool.setMaxListeners(0)
-  return pool as EventEmitter & PgPool
+  return pool
 }

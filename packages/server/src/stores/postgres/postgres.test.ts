@@ -4,5 +4,5 @@ import { postgres } from './index.ts'
 
 describeStore('postgres', postgresMissing, async () => {
   const server = await startPostgres()
-  return { driver: postgres({ url: server.url }), outage: server, dispose: server.dispose }
+  return { driver: postgres({ url: server.url }), outage: server, dispose: () => server.dispose() }
 })

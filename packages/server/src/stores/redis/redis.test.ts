@@ -4,5 +4,5 @@ import { redis } from './index.ts'
 
 describeStore('redis', redisMissing, async () => {
   const server = await startRedis()
-  return { driver: redis({ url: server.url }), outage: server, dispose: server.dispose }
+  return { driver: redis({ url: server.url }), outage: server, dispose: () => server.dispose() }
 })
