@@ -43,14 +43,16 @@ export async function openServer(options: Partial<ServeOptions> = {}): Promise<T
     ...options,
   })
   const client = createClient(served.url)
+  const close: TestServer['close'] = async (how) => {
+    await served.close(how)
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
+  }
+  let closing: Promise<void> | undefined
   return {
     ...served,
     ...client,
     logs,
-    close: async (how) => {
-      await served.close(how)
-      await rm(dataDir, { recursive: true, force: true })
-    },
+    close: (how) => (closing ??= close(how)),
   }
 }
 
