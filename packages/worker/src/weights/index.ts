@@ -20,7 +20,6 @@ export {
 export { WeightsError, type WeightsErrorCode } from './weights-error.ts'
 export {
   quantizeWeights,
-  removeInt8,
   verifyInt8,
   type Int8Weight,
   type QuantizeOptions,
@@ -28,3 +27,4 @@ export {
 } from './quantize.ts'
 export { checkDiskSpace, formatBytes, freeBytes } from './disk-space.ts'
 export { withFileLock, type FileLockOptions } from './file-lock.ts'
+export { pruneInt8 } from './int8-cache.ts'

@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, open, readdir, readFile, realpath, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { float32, writeSafetensors } from '../../test/fixtures/hub/write-safetensors.ts'
-import { quantizeWeights, readSafetensors, readTensor, readTensorBytes, verifyInt8, type TensorEntry } from './index.ts'
+import {
+  pruneInt8,
+  quantizeWeights,
+  readSafetensors,
+  readTensor,
+  readTensorBytes,
+  verifyInt8,
+  type TensorEntry,
+} from './index.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -135,6 +143,27 @@ test('goes on where an interrupted run stopped, and ends with the same bytes', a
   await rm(resumed!)
   await quantizeWeights({ tensors, folder: join(folder, 'int8') })
   expect((await readFile(resumed!)).equals(bytes)).toBe(true)
+})
+
+test('an edition goes when its checkpoint has gone or was replaced, and not before', async () => {
+  const tensors = await source()
+  await quantizeWeights({ tensors, folder: join(folder, 'int8') })
+  const [file] = await int8Files()
+  const { size } = await stat(file!)
+  expect(await pruneInt8(join(folder, 'int8'))).toBe(0)
+  await utimes(tensors[0]!.file, new Date(0), new Date(0))
+  expect(await pruneInt8(join(folder, 'int8'))).toBe(size)
+  expect(await int8Files()).toEqual([])
+  expect(await pruneInt8(join(folder, 'nowhere'))).toBe(0)
+})
+
+test('what an interrupted run left is given up after a week', async () => {
+  const tensors = await source()
+  const signal = AbortSignal.abort(new Error('stopped'))
+  await expect(quantizeWeights({ tensors, folder: join(folder, 'int8'), signal })).rejects.toThrow('stopped')
+  await writeFile(join(folder, 'int8', 'x.safetensors.part'), 'half')
+  expect(await pruneInt8(join(folder, 'int8'))).toBe(0)
+  expect(await pruneInt8(join(folder, 'int8'), Date.now() + 8 * 24 * 3600_000)).toBe(4)
 })
 
 test('looks at the free space before it writes', async () => {

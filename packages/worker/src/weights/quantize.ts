@@ -4,15 +4,16 @@
  * The file is a safetensors file. For each weight `name` of shape [outputs, inputs] it holds
  * - `name`, I8 [inputs, outputs]: the integers, transposed, as ONNX Runtime's int8 product wants its right side;
  * - `name.scale`, F32 [outputs]: weight[o, i] ≈ integer[i, o] * scale[o], with scale[o] = max |weight[o, ·]| / 127.
- * `__metadata__` says `format`, `source` (what it was made from) and `sha256` (of everything after the header).
+ * `__metadata__` says `format`, `sources` (JSON: the files it was made from, with size and time) and `sha256` (of everything after the header).
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { checkDiskSpace, diskFull } from './disk-space.ts'
 import { bytesPerElement } from './dtype.ts'
 import { withFileLock } from './file-lock.ts'
+import type { Int8Source } from './int8-cache.ts'
 import { quantizeTensor } from './quantize-tensor.ts'
 import { readSafetensors, type TensorEntry } from './safetensors.ts'
 import { WeightsError } from './weights-error.ts'
@@ -59,9 +60,9 @@ const HASH_PLACEHOLDER = '0'.repeat(64)
 export async function quantizeWeights(options: QuantizeOptions): Promise<ReadonlyMap<string, Int8Weight>> {
   const { folder, tensors, signal } = options
   if (tensors.length === 0) return new Map()
-  const source = await describeSource(tensors)
-  const file = join(folder, `${source}.safetensors`)
-  await withFileLock(`${file}.lock`, () => make(file, source, options), { signal })
+  const sources = await sourcesOf(tensors)
+  const file = join(folder, `${fingerprint(tensors, sources)}.safetensors`)
+  await withFileLock(`${file}.lock`, () => make(file, sources, options), { signal })
   return openInt8(file)
 }
 
@@ -82,13 +83,13 @@ export async function verifyInt8(file: string): Promise<void> {
   )
 }
 
-async function make(file: string, source: string, options: QuantizeOptions): Promise<void> {
+async function make(file: string, sources: readonly Int8Source[], options: QuantizeOptions): Promise<void> {
   if (await exists(file)) {
     if (options.verify) await verifyInt8(file)
     return
   }
   const part = `${file}.part`
-  const layout = planLayout(options.tensors, source)
+  const layout = planLayout(options.tensors, sources)
   const kept = await wholeTensors(part, layout)
   await checkDiskSpace(options.folder, layout.end - (kept.end ?? 0), options.freeBytes)
   try {
@@ -110,8 +111,10 @@ interface Layout {
 }
 
 /** Everything but the hash is known beforehand, so the header comes first and the hash is filled in at the end. */
-function planLayout(tensors: readonly TensorEntry[], source: string): Layout {
-  const described: Record<string, unknown> = { __metadata__: { format: FORMAT, source, sha256: HASH_PLACEHOLDER } }
+function planLayout(tensors: readonly TensorEntry[], sources: readonly Int8Source[]): Layout {
+  const described: Record<string, unknown> = {
+    __metadata__: { format: FORMAT, sources: JSON.stringify(sources), sha256: HASH_PLACEHOLDER },
+  }
   const sizes = tensors.map((entry) => {
     const [outputs, inputs] = matrixShape(entry)
     return { entry, scaleBytes: outputs * 4, valueBytes: outputs * inputs, outputs, inputs }
@@ -212,15 +215,23 @@ async function openInt8(file: string): Promise<ReadonlyMap<string, Int8Weight>> 
 }
 
 /** What the file is made from, as a hash: other names, shapes, places, or a source file that was replaced, make another one. */
-async function describeSource(tensors: readonly TensorEntry[]): Promise<string> {
+function fingerprint(tensors: readonly TensorEntry[], sources: readonly Int8Source[]): string {
   const hash = createHash('sha256').update(FORMAT)
-  for (const file of new Set(tensors.map((entry) => entry.file))) {
-    const { size, mtimeMs } = await stat(file)
-    hash.update(JSON.stringify([basename(file), size, mtimeMs]))
-  }
-  for (const { name, file, offset, dtype, shape } of tensors)
+  for (const { file, size, modified } of sources) hash.update(JSON.stringify([basename(file), size, modified]))
+  for (const { name, file, offset, dtype, shape } of tensors) {
     hash.update(JSON.stringify([name, basename(file), offset, dtype, shape]))
+  }
   return hash.digest('hex').slice(0, 40)
+}
+
+async function sourcesOf(tensors: readonly TensorEntry[]): Promise<Int8Source[]> {
+  const files = [...new Set(tensors.map((entry) => entry.file))]
+  return Promise.all(
+    files.map(async (file) => {
+      const { size, mtimeMs: modified } = await stat(file)
+      return { file, size, modified }
+    }),
+  )
 }
 
 function matrixShape(entry: TensorEntry): readonly [outputs: number, inputs: number] {
@@ -237,9 +248,4 @@ async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-/** Deletes an int8 file and what an interrupted run left of it. */
-export async function removeInt8(file: string): Promise<void> {
-  for (const name of [file, `${file}.part`, `${file}.lock`]) await rm(name, { force: true })
 }

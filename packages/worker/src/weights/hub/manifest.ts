@@ -34,6 +34,11 @@ export function modelFolder(hub: Hub, id: Pick<ModelId, 'owner' | 'name'>): stri
   return join(hub.cacheDir, 'models', id.owner, id.name)
 }
 
+/** Where int8 editions are kept unless an engine is told otherwise: `CACHE/int8`. */
+export function int8Folder(hub: Hub): string {
+  return join(hub.cacheDir, 'int8')
+}
+
 /** One process at a time changes a model. */
 export function modelLock(hub: Hub, id: ModelId): string {
   return join(hub.cacheDir, 'locks', `${id.owner}--${id.name}.lock`)

@@ -2,10 +2,12 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withFileLock } from '../file-lock.ts'
+import { pruneInt8 } from '../int8-cache.ts'
 import { hasHash } from './content-hash.ts'
 import { HubError } from './hub-error.ts'
 import {
   fileInModel,
+  int8Folder,
   modelFolder,
   modelLock,
   readManifest,
@@ -65,12 +67,13 @@ export async function verifyModel(options: VerifyOptions): Promise<readonly Veri
 }
 
 /**
- * Deletes a model, or one single-file checkpoint and what only that one needed.
+ * Deletes a model, or one single-file checkpoint and what only that one needed, and the int8 editions that were made of it.
+ * @returns how much is free now
  * @throws HubError `not_pulled`
  */
 export async function removeModel(options: HubOptions & { readonly id: string }): Promise<{ readonly bytes: number }> {
   const { hub, id, folder, manifest } = await pulled(options)
-  return withFileLock(modelLock(hub, id), () => remove(folder, manifest, id), { signal: hub.signal })
+  return withFileLock(modelLock(hub, id), () => remove(hub, folder, manifest, id), { signal: hub.signal })
 }
 
 /** A selection whose files are all there with the right sizes, without the network; else undefined. */
@@ -142,7 +145,7 @@ async function verifyFile(
   return (await hasHash(file, known.size, known.hash, onBytes, hub.signal)) ? 'ok' : 'wrong_hash'
 }
 
-async function remove(folder: string, manifest: Manifest, id: ModelId): Promise<{ bytes: number }> {
+async function remove(hub: Hub, folder: string, manifest: Manifest, id: ModelId): Promise<{ bytes: number }> {
   const selections = Object.fromEntries(
     Object.entries(manifest.selections).filter(([name]) => id.file !== undefined && name !== id.file),
   )
@@ -151,12 +154,12 @@ async function remove(folder: string, manifest: Manifest, id: ModelId): Promise<
   const bytes = going.reduce((sum, [, file]) => sum + file.size, 0)
   if (Object.keys(selections).length === 0) {
     await rm(folder, { recursive: true, force: true })
-    return { bytes }
+    return { bytes: bytes + (await pruneInt8(int8Folder(hub))) }
   }
   for (const [path] of going) await rm(fileInModel(folder, path), { force: true })
   const files = Object.fromEntries(Object.entries(manifest.files).filter(([path]) => needed.has(path)))
   await writeManifest(folder, { ...manifest, selections, files })
-  return { bytes }
+  return { bytes: bytes + (await pruneInt8(int8Folder(hub))) }
 }
 
 async function selectionsOf(folder: string, manifest: Manifest): Promise<ListedModel[]> {

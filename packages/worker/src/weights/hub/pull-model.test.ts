@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { NEEDED, REPOSITORY, SINGLE_FILE } from '../../../test/fixtures/hub/repository.ts'
+import { float32, safetensorsBytes } from '../../../test/fixtures/hub/write-safetensors.ts'
 import { gitId, sha256, startHub, type StandIn } from '../../../test/fixtures/hub/stand-in.ts'
+import { openWeights, quantizeWeights } from '../index.ts'
 import {
   listModels,
   pullModel,
@@ -501,6 +503,20 @@ test('verify finds what is missing, cut or changed, and the next pull replaces j
   await pullModel(options())
   expect(hub.downloads().toSorted()).toEqual(['tokenizer/spiece.model', LARGEST, 'vae/config.json'])
   expect((await verifyModel({ id: ID, cacheDir })).every(({ status }) => status === 'ok')).toBe(true)
+})
+
+test('an int8 edition goes with its checkpoint', async () => {
+  hub.files.set(
+    'vae/diffusion_pytorch_model.safetensors',
+    Buffer.from(safetensorsBytes({ w: float32([1, 2, 3, 4], [2, 2]) })),
+  )
+  const { path } = await pullModel(options())
+  const { tensors } = await openWeights(join(path, 'vae'))
+  await quantizeWeights({ tensors: [...tensors.values()], folder: join(cacheDir, 'int8') })
+  await pullModel(options())
+  expect((await readdir(join(cacheDir, 'int8'))).filter((name) => name.endsWith('.safetensors'))).toHaveLength(1)
+  await removeModel(options())
+  expect((await readdir(join(cacheDir, 'int8'))).filter((name) => name.endsWith('.safetensors'))).toEqual([])
 })
 
 test('remove deletes a model; of two that share files, what only that one needs', async () => {
