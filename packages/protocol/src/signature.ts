@@ -126,7 +126,7 @@ export function toWebhookSecret(secret: string): string {
 
 const PREFIX = 'whsec_'
 
-async function importKey(secret: string): Promise<CryptoKey> {
+async function importKey(secret: string) {
   const bytes = secret.startsWith(PREFIX) ? fromBase64(secret.slice(PREFIX.length)) : encode(secret)
   if (!bytes || bytes.length === 0)
     throw new TypeError('The webhook secret is empty, or starts with "whsec_" and is not base64 after it.')

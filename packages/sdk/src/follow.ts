@@ -32,6 +32,9 @@ export interface Source {
 /** Connections that end without an event, one after the other, before polling begins. */
 const FRUITLESS_CONNECTIONS = 3
 
+/** Milliseconds after which a connection was of use, even if nothing changed while it was open. */
+const LASTING = 5_000
+
 export async function* follow(source: Source, options: StreamOptions = {}): AsyncGenerator<Job, void, undefined> {
   const { signal, silence = 30_000, pollInterval = 2_000, giveUpAfter = 300_000 } = options
   const isNews = newsFilter()
@@ -70,8 +73,8 @@ export async function* follow(source: Source, options: StreamOptions = {}): Asyn
           if (source.ends(job)) return
           lastEventId = id ?? lastEventId
         }
-        // The server, or a proxy, ended it before the job did. One that lasted was of use, even if nothing changed meanwhile.
-        if (Date.now() - openedAt > pollInterval) fruitless = 0
+        // The server, or a proxy, ended it before the job did.
+        if (Date.now() - openedAt > LASTING) fruitless = 0
         polling = fruitless >= FRUITLESS_CONNECTIONS
         delay = retryDelay(fruitless)
       }

@@ -189,6 +189,13 @@ describe('a key of the caller’s', () => {
     expect([...served.mock.uploads.keys()]).toEqual([`sha256-${hash}`])
   })
 
+  test('goes on where the storage says that the picture is there already', async () => {
+    const first = await kinora.generate({ image: jpeg }, { idempotencyKey: 'order-44' })
+    served.mock.failNext({ status: 409, code: 'upload_conflict', path: '/presign/upload' })
+    const again = await kinora.generate({ image: jpeg }, { idempotencyKey: 'order-44' })
+    expect(again.job_id).toBe(first.job_id)
+  })
+
   test('that an error carries can be used again, with bytes too', async () => {
     served.mock.failNext({ kind: 'lost', path: '/generate' })
     const error = await thrownBy(client({ retries: 0 }).generate({ image: jpeg }))
@@ -408,6 +415,7 @@ describe('aborting', () => {
     const { job_id } = await kinora.generate({ image: jpeg }, { signal })
     served.mock.complete(job_id)
     await kinora.wait(job_id, { signal })
+    for await (const _job of kinora.stream(job_id, { signal })) break
     await kinora.page({ signal })
     const listeners = added.mock.calls.filter(
       ([, listener]) => !removed.mock.calls.some((call) => call[1] === listener),
