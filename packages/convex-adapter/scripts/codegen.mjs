@@ -13,6 +13,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ensureProtocol } from './ensure-protocol.mjs'
 import { startStandIn } from './stand-in.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -21,6 +22,7 @@ const generated = [path.join(root, 'src/component/_generated'), path.join(exampl
 const require = createRequire(import.meta.url)
 const check = process.argv.includes('--check')
 
+ensureProtocol()
 const before = await readAll()
 const standIn = await startStandIn()
 try {

@@ -17,7 +17,7 @@ let photo: Blob
 beforeAll(async () => {
   kinora = await startRealKinora(SECRET)
   photo = new Blob([await fixture('photo')], { type: 'image/jpeg' })
-})
+}, 120_000)
 afterAll(() => kinora.close())
 
 beforeEach(async () => {
