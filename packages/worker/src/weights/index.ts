@@ -1,4 +1,4 @@
-/** Weights on disk: where each tensor of a checkpoint lies. */
+/** Weights on disk: where each tensor of a checkpoint lies. Models from the hub are in `hub/`. */
 export { openWeights } from './checkpoint.ts'
 export {
   readSafetensors,
@@ -8,23 +8,8 @@ export {
   type TensorEntry,
   type Weights,
 } from './safetensors.ts'
-export {
-  bfloat16ToFloat32,
-  bytesPerElement,
-  elementCount,
-  float16ToFloat32,
-  float32ToBfloat16,
-  float32ToFloat16,
-  type Dtype,
-} from './dtype.ts'
-export { WeightsError, type WeightsErrorCode } from './weights-error.ts'
-export {
-  quantizeWeights,
-  verifyInt8,
-  type Int8Weight,
-  type QuantizeOptions,
-  type QuantizeProgress,
-} from './quantize.ts'
-export { checkDiskSpace, formatBytes, freeBytes } from './disk-space.ts'
-export { withFileLock, type FileLockOptions } from './file-lock.ts'
+export { float32ToBfloat16 } from './dtype.ts'
+export { WeightsError } from './weights-error.ts'
+export { quantizeWeights, verifyInt8, type Int8Weight } from './quantize.ts'
+export { formatBytes } from './disk-space.ts'
 export { pruneInt8 } from './int8-cache.ts'
