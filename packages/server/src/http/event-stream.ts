@@ -56,9 +56,10 @@ export function eventStream({
         void (async () => {
           try {
             for await (const { revision, job } of snapshots(signal)) {
+              // Also before waiting: nobody would end a wait that begins after the end.
+              if (signal.aborted) break
               send(`event: ${JOB_EVENT}\nid: ${revision}\ndata: ${JSON.stringify(job)}\n\n`)
               if ((controller.desiredSize ?? 0) <= 0) await new Promise<void>((resolve) => (reader = resolve))
-              if (signal.aborted) break
             }
           } catch (error) {
             // The client connects again by itself, and hears then what is wrong.

@@ -12,9 +12,10 @@ export interface SweepOptions {
 
 const DAY = 24 * 3600
 
-/** Uploads are copied when a job names them, and results promoted when it ends: what is a day old here was left behind. */
+/** What was left behind: uploads are copied soon after a job has named them, and results are promoted when it ends. */
 const LEFT_BEHIND: readonly { prefix: string; seconds: number }[] = [
-  { prefix: 'uploads/', seconds: DAY },
+  // Long enough for a job that was accepted while the server was about to be stopped for some days.
+  { prefix: 'uploads/', seconds: 7 * DAY },
   { prefix: 'leases/', seconds: DAY },
 ]
 

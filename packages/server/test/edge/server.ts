@@ -61,7 +61,7 @@ export function createClient(base: string): Omit<TestServer, keyof ServedKinora 
     fetch(base + route, {
       redirect: 'manual',
       ...init,
-      headers: { authorization: `Bearer ${API_KEY}`, ...init.headers },
+      headers: { authorization: `Bearer ${API_KEY}`, ...Object.fromEntries(new Headers(init.headers)) },
     })
   const post = (route: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
     call(route, {

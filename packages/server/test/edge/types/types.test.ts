@@ -9,7 +9,7 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 const repository = path.resolve(here, '../../../../..')
 
 function compile(hono: string): string[] {
-  const file = ts.readConfigFile(path.join(repository, 'tsconfig.base.json'), ts.sys.readFile)
+  const file = ts.readConfigFile(path.join(repository, 'tsconfig.base.json'), (name) => ts.sys.readFile(name))
   const { options } = ts.convertCompilerOptionsFromJson(file.config.compilerOptions, repository)
   const compilerOptions: ts.CompilerOptions = {
     ...options,
@@ -40,13 +40,9 @@ function compile(hono: string): string[] {
 }
 
 describe('types of a mounted server', () => {
-  it.each(['hono', 'hono-oldest'])(
-    'fit a host on %s',
-    (hono) => {
-      expect(compile(hono)).toEqual([])
-    },
-    60_000,
-  )
+  it('fit a host on the oldest supported Hono; the newest is what the whole workspace is compiled with', () => {
+    expect(compile('hono-oldest')).toEqual([])
+  }, 60_000)
 
   it('say the oldest version in the peer range', async () => {
     const server = JSON.parse(await readFile(path.join(here, '../../../package.json'), 'utf8'))
