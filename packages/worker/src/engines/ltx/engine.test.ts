@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,6 +38,12 @@ async function frames(
   return result
 }
 
+function fingerprint(video: readonly Frame[]): string {
+  const hash = createHash('sha256')
+  for (const frame of video) hash.update(frame.data)
+  return hash.digest('hex')
+}
+
 describe.each(['v090', 'v091', 'v095'])('a job on the %s checkpoint', (name) => {
   let engine: Engine
   beforeAll(async () => {
@@ -56,8 +63,8 @@ describe.each(['v090', 'v091', 'v095'])('a job on the %s checkpoint', (name) => 
       await frames(engine, request()),
       await frames(engine, request({ seed: 12 })),
     ]
-    expect(again).toEqual(once)
-    expect(other).not.toEqual(once)
+    expect(fingerprint(again)).toBe(fingerprint(once))
+    expect(fingerprint(other)).not.toBe(fingerprint(once))
   })
 
   test('progress never falls, counts the steps and ends at 1', async () => {
@@ -103,12 +110,13 @@ test('int8 is made once and gives nearly the same video', async () => {
     const quantized = await createLtxEngine({ ...options, precision: 'int8' })
     expect(log.some((line) => line.includes('making the int8 transformer'))).toBe(true)
     const [expected, actual] = [await frames(exact, request()), await frames(quantized, request())]
-    const squares = expected.flatMap((frame, index) =>
-      [...frame.data].map((value, place) => (value - (actual[index]?.data[place] ?? 0)) ** 2),
-    )
-    const psnr = 10 * Math.log10(255 ** 2 / (squares.reduce((sum, value) => sum + value, 0) / squares.length))
+    let squares = 0
+    for (const [index, frame] of expected.entries()) {
+      for (const [place, value] of frame.data.entries()) squares += (value - (actual[index]?.data[place] ?? 0)) ** 2
+    }
+    const psnr = 10 * Math.log10(255 ** 2 / (squares / (expected.length * 64 * 96 * 3)))
     expect(psnr).toBeGreaterThan(35)
-    expect(actual).not.toEqual(expected)
+    expect(fingerprint(actual)).not.toBe(fingerprint(expected))
     log.length = 0
     await createLtxEngine({ ...options, precision: 'int8' }).then((engine) => engine.close())
     expect(log.filter((line) => line.includes('making'))).toEqual([])

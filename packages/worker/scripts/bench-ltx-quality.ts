@@ -1,0 +1,53 @@
+/** How far a video in another precision is from fp32's. */
+
+import { compare } from '../src/engines/ltx/parity/compare.ts'
+import { decodeAll } from '../src/engines/ltx/parity/pieces.ts'
+import { openCheckpoint } from '../src/engines/ltx/checkpoint.ts'
+import { seededDraws } from '../src/engines/ltx/draws.ts'
+import { generateLatents, type VideoSettings } from '../src/engines/ltx/generate.ts'
+import { createModels, type ModelOptions } from '../src/engines/ltx/models.ts'
+import { quantizeCheckpoint } from '../src/engines/ltx/quantized.ts'
+import { chooseRecipe } from '../src/engines/ltx/recipes.ts'
+import { float32Tensor } from '../src/onnx/index.ts'
+
+/** One small video for each precision, from the same seed. */
+export async function measureQuality(
+  folder: string,
+  cacheFolder: string,
+): Promise<{ precision: string; psnr: number }[]> {
+  const checkpoint = await openCheckpoint({ path: folder })
+  const settings: VideoSettings = {
+    prompt: 'waves at sunset',
+    negativePrompt: 'blurry',
+    pictures: [
+      {
+        at: (width, height) =>
+          float32Tensor(
+            [1, 3, 1, height, width],
+            Float32Array.from({ length: 3 * width * height }, (_, index) => Math.sin(index / 50)),
+          ),
+      },
+    ],
+    width: 64,
+    height: 64,
+    frames: 9,
+    framesPerSecond: 24,
+    recipe: { ...chooseRecipe(checkpoint), first: { steps: 2 } },
+  }
+  const video = async (options: ModelOptions) => {
+    const models = await createModels(checkpoint, options)
+    const draws = seededDraws(5)
+    const result = await decodeAll(models, await generateLatents(models, settings, draws), settings, draws)
+    await models.close()
+    return result
+  }
+  const exact = await video({})
+  return [
+    {
+      precision: 'int8',
+      psnr: compare(await video({ quantized: await quantizeCheckpoint(checkpoint, { folder: cacheFolder }) }), exact)
+        .psnr,
+    },
+    { precision: 'fp16', psnr: compare(await video({ compute: 'float16' }), exact).psnr },
+  ]
+}
