@@ -530,7 +530,7 @@ export function describeStore(
     describe('dead leases', () => {
       let core: Core
       beforeAll(async () => {
-        core = await bench.core(store.driver, { leaseSeconds: 1 })
+        core = await bench.core(store.driver, { leaseSeconds: 2 })
       })
       afterAll(() => core?.close())
 

@@ -26,7 +26,7 @@ const core = await createCore({
   models: ['camera'],
   webhooks: { secret: 'a webhook secret of the tests', singleTenant: 'default' },
   logger: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }, pino.destination(2)),
-  leaseSeconds: 1,
+  leaseSeconds: 5,
   deliveryDelays: [0, 100, 200, 400, 800, 1600],
 })
 
@@ -53,7 +53,9 @@ process.on('message', (message) => {
   if (message === 'add') void add()
   else if (Array.isArray(message)) {
     void Promise.all(
-      message.map((jobId: string) => core.jobs.get('default', jobId).then(({ status }) => status, String)),
+      message.map((jobId: string) =>
+        core.jobs.get('default', jobId).then(({ status, error_message = '' }) => status + error_message, String),
+      ),
     ).then((statuses) => process.send?.({ statuses }))
   }
 })
