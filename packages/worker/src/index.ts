@@ -1,1 +1,44 @@
-export {}
+/**
+ * The worker: leases jobs over HTTP and turns pictures into videos.
+ *
+ *     const worker = createWorker({ apiUrl, workerToken, engine: 'camera' })
+ *     process.once('SIGTERM', () => worker.stop())
+ *     await worker.run()
+ *
+ * Nothing here loads ONNX Runtime into your process; engines live in a child of the worker.
+ */
+
+export {
+  createWorker,
+  WorkerError,
+  type StopReason,
+  type Worker,
+  type WorkerEvent,
+  type WorkerLogger,
+  type WorkerOptions,
+} from './worker.ts'
+export { stopOnSignals } from './stop-on-signals.ts'
+export type { Outcome } from './run-lease.ts'
+export type { Failure } from './child/failure.ts'
+export {
+  EngineError,
+  type Engine,
+  type EngineContext,
+  type EngineRequest,
+  type Frame,
+  type FrameFormat,
+  type Picture,
+  type RequestedSettings,
+  type ResolvedSettings,
+} from './engines/engine.ts'
+export type { CreateEngine, EngineOptions, OpenContext } from './engines/open-engine.ts'
+export {
+  findFfmpeg,
+  freeDiskSpace,
+  H264_ENCODERS,
+  listExecutionProviders,
+  type ExecutionProvider,
+  type Ffmpeg,
+  type FindFfmpegOptions,
+  type H264Encoder,
+} from './doctor.ts'

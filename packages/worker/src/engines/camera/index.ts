@@ -15,12 +15,12 @@ import { readPrompt } from './words.ts'
 import { workingPicture } from './working-picture.ts'
 
 export interface CameraEngineOptions {
-  /** CPU threads. @default ONNX Runtime's own choice */
+  /** CPU threads. @default 1: sampling luma does not parallelise, and the encoder uses the other cores meanwhile */
   readonly threads?: number
 }
 
 export async function createCameraEngine(options: CameraEngineOptions = {}): Promise<Engine> {
-  const sampler = await openSampler(options)
+  const sampler = await openSampler(options.threads ?? 1)
   return {
     name: 'camera',
     provider: 'cpu',

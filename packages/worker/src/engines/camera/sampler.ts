@@ -40,9 +40,9 @@ export interface Sampler {
   close(): Promise<void>
 }
 
-export async function openSampler(options: { threads?: number } = {}): Promise<Sampler> {
+export async function openSampler(threads: number): Promise<Sampler> {
   // The arena spares the pages of each frame's buffers being mapped anew.
-  const session = await openSession(cameraGraph(), { arena: true, ...options })
+  const session = await openSession(cameraGraph(), { arena: true, threads })
   return {
     prepare(planes, frame) {
       const fixed: Record<string, Float32Tensor | ReturnType<typeof int64Tensor>> = {

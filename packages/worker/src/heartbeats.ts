@@ -1,0 +1,90 @@
+/** Keeps a lease alive while the child computes, and hears whether the job was canceled. */
+
+import type { JobStage, Lease, ResolvedSettings } from '@kinora/protocol'
+import { backoffDelay, pause, type Backoff } from './backoff.ts'
+import { LeaseError, type LeaseClient } from './lease-client.ts'
+
+export interface KeepLeaseOptions {
+  readonly client: Pick<LeaseClient, 'heartbeat'>
+  readonly backoff: Backoff
+  readonly onCancel: () => void
+  /** The lease is somebody else's; no heartbeat follows. */
+  readonly onLost: (reason: string) => void
+  /** A heartbeat did not arrive; it is tried again. */
+  readonly onTrouble: (error: unknown) => void
+}
+
+export interface Heartbeats {
+  /** What the next heartbeat says. @param progress 0..100 */
+  progress(progress: number, stage: JobStage): void
+  settings(settings: ResolvedSettings): void
+  stop(): void
+}
+
+/** Milliseconds between two heartbeats that only tell progress: more would be noise to the queue. */
+const quietest = 1000
+
+/**
+ * Sends a heartbeat at once, then each `heartbeat_interval`, and sooner (but not more than one a second) when there is progress to tell. While
+ * the server cannot be reached the work goes on: only the server can say that the lease is lost.
+ */
+export function keepLease(lease: Lease, options: KeepLeaseOptions): Heartbeats {
+  const stopped = new AbortController()
+  const state: { progress: number; stage: JobStage; settings?: ResolvedSettings } = { progress: 0, stage: 'fetching' }
+  let news = new AbortController()
+
+  async function beat(): Promise<void> {
+    const { settings } = state
+    const { cancel } = await options.client.heartbeat(
+      lease.lease_id,
+      { progress: Math.floor(state.progress), stage: state.stage, ...(settings !== undefined && { settings }) },
+      stopped.signal,
+    )
+    // Told once; if it did not arrive, the next one tells it.
+    if (settings !== undefined) delete state.settings
+    if (cancel) options.onCancel()
+  }
+
+  async function wait(): Promise<void> {
+    await pause(Math.min(quietest, lease.heartbeat_interval * 1000), stopped.signal)
+    const rest = lease.heartbeat_interval * 1000 - quietest
+    if (rest > 0) await pause(rest, AbortSignal.any([stopped.signal, news.signal])).catch(() => undefined)
+    news = new AbortController()
+  }
+
+  async function loop(): Promise<void> {
+    let failures = 0
+    while (!stopped.signal.aborted) {
+      try {
+        await beat()
+        failures = 0
+      } catch (error) {
+        if (stopped.signal.aborted) return
+        if (error instanceof LeaseError && error.lost) return options.onLost(error.message)
+        failures += 1
+        options.onTrouble(error)
+        // At most the usual interval: the lease's deadline comes nearer.
+        const delay = Math.min(backoffDelay(failures + 1, options.backoff), lease.heartbeat_interval * 1000)
+        await pause(delay, stopped.signal)
+        continue
+      }
+      await wait()
+    }
+  }
+
+  // Only the stop ends the pauses with an error.
+  void loop().catch(() => undefined)
+
+  return {
+    progress(progress, stage) {
+      const worthTelling = stage !== state.stage || Math.floor(progress) > Math.floor(state.progress)
+      state.progress = Math.max(state.progress, progress)
+      state.stage = stage
+      if (worthTelling) news.abort()
+    },
+    settings(settings) {
+      state.settings = settings
+    },
+    stop: () => stopped.abort(),
+  }
+}

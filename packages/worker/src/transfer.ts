@@ -1,0 +1,103 @@
+/** Pictures down, videos up, over signed URLs. The URLs are secrets: messages name hosts only. */
+
+import { createReadStream } from 'node:fs'
+import { stat, writeFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { MAX_IMAGE_BYTES, type PutTarget } from '@kinora/protocol'
+import type { Failure } from './child/failure.ts'
+import { reasonOf } from './lease-client.ts'
+
+/** A transfer failed. `passing` tells whether trying again now may help. */
+export class TransferError extends Error implements Failure {
+  override readonly name = 'TransferError'
+  readonly code: string
+  readonly retryable: boolean
+  readonly passing: boolean
+
+  constructor(message: string, details: { code: string; passing: boolean; retryable?: boolean; cause?: unknown }) {
+    super(message, { cause: details.cause })
+    this.code = details.code
+    this.passing = details.passing
+    this.retryable = details.retryable ?? true
+  }
+}
+
+export interface TransferOptions {
+  readonly fetch: typeof globalThis.fetch
+  readonly signal: AbortSignal
+  /** Milliseconds one try may take. */
+  readonly timeout: number
+}
+
+/** Fetches the picture into a file. @throws TransferError `image_too_large`, `image_unreachable`; the signal's reason */
+export async function downloadPicture(url: string, file: string, options: TransferOptions): Promise<void> {
+  const host = new URL(url).host
+  const unreachable = (why: string, passing: boolean, cause?: unknown) =>
+    new TransferError(`The picture could not be fetched from ${host}: ${why}.`, {
+      code: 'image_unreachable',
+      passing,
+      cause,
+    })
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeout)])
+  try {
+    const response = await options.fetch(url, { signal })
+    if (!response.ok) throw unreachable(`HTTP ${response.status}`, maySucceedLater(response.status))
+    await writeFile(file, await readLimited(response))
+  } catch (error) {
+    options.signal.throwIfAborted()
+    throw error instanceof TransferError ? error : unreachable(reasonOf(error), true, error)
+  }
+}
+
+async function readLimited(response: Response): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new TransferError(`The picture has more than ${MAX_IMAGE_BYTES / 1024 / 1024} MB.`, {
+      code: 'image_too_large',
+      passing: false,
+      retryable: false,
+    })
+  if (Number(response.headers.get('content-length')) > MAX_IMAGE_BYTES) {
+    await response.body?.cancel()
+    throw tooLarge()
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Counted too: the length may be missing or untrue.
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > MAX_IMAGE_BYTES) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Sends a file to a presigned PUT, streamed with its length. @throws TransferError `upload_failed`; the signal's reason */
+export async function uploadFile(file: string, target: PutTarget, options: TransferOptions): Promise<void> {
+  const host = new URL(target.url).host
+  const failed = (why: string, passing: boolean, cause?: unknown) =>
+    new TransferError(`The video could not be stored at ${host}: ${why}.`, { code: 'upload_failed', passing, cause })
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeout)])
+  const { size } = await stat(file)
+  const source = createReadStream(file)
+  try {
+    const request: RequestInit & { duplex: 'half' } = {
+      method: 'PUT',
+      headers: { ...target.headers, 'content-length': String(size) },
+      body: Readable.toWeb(source) as ReadableStream<Uint8Array>,
+      duplex: 'half',
+      signal,
+    }
+    const response = await options.fetch(target.url, request)
+    await response.body?.cancel()
+    if (!response.ok) throw failed(`HTTP ${response.status}`, maySucceedLater(response.status))
+  } catch (error) {
+    options.signal.throwIfAborted()
+    throw error instanceof TransferError ? error : failed(reasonOf(error), true, error)
+  } finally {
+    source.destroy()
+  }
+}
+
+function maySucceedLater(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500
+}
