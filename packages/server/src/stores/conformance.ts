@@ -628,6 +628,62 @@ export function describeStore(
       })
     })
 
+    describe('two servers', () => {
+      it('share the queue: what one takes in, the other hands out, and both tell of it', async ({ skip: skipTest }) => {
+        // One process owns an embedded store.
+        if (store.driver.name === 'embedded') return skipTest()
+        const [here, there] = await Promise.all([bench.core(store.driver), bench.core(store.driver)])
+        try {
+          const waiting = claim(there, 'other')
+          const { job } = await here.jobs.accept(TENANT, request(bench.imageUrl, { model: 'other' }))
+          const lease = await waiting
+          expect(lease.job_id).toBe(job.job_id)
+          expect(await here.leases.heartbeat(lease.lease_id, { progress: 20, stage: 'generating' })).toMatchObject({
+            cancel: false,
+          })
+          expect(await there.jobs.get(TENANT, job.job_id)).toMatchObject({ status: 'processing', progress: 20 })
+
+          const seen: Snapshot[] = []
+          const reading = (async () => {
+            for await (const one of there.events.job(TENANT, job.job_id)) seen.push(one)
+          })()
+          await expect.poll(() => seen.length, { timeout: 5000 }).toBe(1)
+          await here.jobs.cancel(TENANT, job.job_id)
+          await reading
+          expect(seen.at(-1)?.job.status).toBe('canceled')
+          expect(await there.leases.heartbeat(lease.lease_id, { progress: 30, stage: 'generating' })).toMatchObject({
+            cancel: true,
+          })
+        } finally {
+          await Promise.all([here.close(), there.close()])
+        }
+      })
+
+      it('make one job of the same request to both', async ({ skip: skipTest }) => {
+        if (store.driver.name === 'embedded') return skipTest()
+        const [here, there] = await Promise.all([bench.core(store.driver), bench.core(store.driver)])
+        try {
+          const path = `/both-${randomUUID()}`
+          const answers = await Promise.all(
+            [here, there, here, there].map((core) =>
+              core.jobs.accept(TENANT, request(bench.imageUrl, { model: 'other', webhook_url: bench.url(path) }), {
+                idempotencyKey: path,
+              }),
+            ),
+          )
+          expect(new Set(answers.map(({ job }) => job.job_id)).size).toBe(1)
+          expect(answers.filter(({ repeated }) => !repeated)).toHaveLength(1)
+          const lease = await claim(there, 'other')
+          await bench.render(lease)
+          await here.leases.complete(lease.lease_id, {})
+          await expect.poll(() => bench.received.filter((one) => one.path === path).length, { timeout: 10_000 }).toBe(1)
+          expect(await there.leases.claim({ model: 'other', worker: 'test', wait: 0.3 })).toBeNull()
+        } finally {
+          await Promise.all([here.close(), there.close()])
+        }
+      })
+    })
+
     describe('outage', () => {
       it('refuses with 503 while the store is away, says so, and recovers by itself', async ({ skip: skipTest }) => {
         const outage = store.outage
