@@ -16,9 +16,9 @@ export interface KeepLeaseOptions {
 
 export interface Heartbeats {
   /** What the next heartbeat says. @param progress 0..100 */
-  progress(progress: number, stage: JobStage): void
-  settings(settings: ResolvedSettings): void
-  stop(): void
+  readonly progress: (progress: number, stage: JobStage) => void
+  readonly settings: (settings: ResolvedSettings) => void
+  readonly stop: () => void
 }
 
 /** Milliseconds between two heartbeats that only tell progress: more would be noise to the queue. */

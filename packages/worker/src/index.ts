@@ -33,12 +33,17 @@ export {
 } from './engines/engine.ts'
 export type { CreateEngine, EngineOptions, OpenContext } from './engines/open-engine.ts'
 export {
+  detectProvider,
   findFfmpeg,
   freeDiskSpace,
   H264_ENCODERS,
   listExecutionProviders,
+  ONNX_RUNTIME_VERSION,
   type ExecutionProvider,
   type Ffmpeg,
   type FindFfmpegOptions,
   type H264Encoder,
 } from './doctor.ts'
+export type { ProviderChoice } from './onnx/index.ts'
+export * from './weights/hub/index.ts'
+export { formatBytes, WeightsError } from './weights/index.ts'

@@ -70,7 +70,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const base = options.apiUrl.replace(/\/+$/, '')
 
   async function post(path: string, body: unknown, milliseconds: number, signal?: AbortSignal): Promise<Response> {
-    const limit = AbortSignal.timeout(milliseconds)
+    const limit = AbortSignal.timeout(Math.ceil(milliseconds))
     try {
       return await fetch(base + path, {
         method: 'POST',

@@ -37,7 +37,7 @@ async function misbehave(prompt, signal) {
       process.kill(process.pid, 'SIGKILL')
       return new Promise(() => {})
     case 'heap':
-      for (const hoard = []; ;) hoard.push(new Array(1e6).fill({}))
+      for (const hoard = []; ;) hoard.push(Array.from({ length: 1e6 }, () => ({})))
     case 'refuse':
       throw new EngineError('prompt_forbidden', 'That prompt is not allowed.', { retryable: false })
     case 'slow':

@@ -94,7 +94,7 @@ function cubic({ width, height, data }: GrayFrame, x: number, y: number): number
   let sum = 0
   for (let j = 0; j < 4; j++) {
     const at = (row + j - 1) * width + column
-    sum += wy[j]! * (wx[0]! * data[at - 1]! + wx[1]! * data[at]! + wx[2]! * data[at + 1]! + wx[3]! * data[at + 2]!)
+    sum += wy[j]! * (wx[0] * data[at - 1]! + wx[1] * data[at]! + wx[2] * data[at + 1]! + wx[3] * data[at + 2]!)
   }
   return sum
 }

@@ -25,6 +25,7 @@ function report(message: Report): void {
 
 async function open(command: Extract<Command, { type: 'open' }>): Promise<void> {
   scratch = command.scratch
+  report({ type: 'opening', detail: `loading the engine ${command.engine}` })
   endWithParent(command.scratch)
   try {
     const ffmpeg = await findFfmpeg()
