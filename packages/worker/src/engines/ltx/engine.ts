@@ -1,7 +1,7 @@
 /** The `ltx` engine: a checkpoint, ready to turn pictures into videos. */
 
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { detectProvider, type Provider } from '../../onnx/index.ts'
 import { WeightsError } from '../../weights/index.ts'
@@ -69,7 +69,7 @@ export async function createLtxEngine(options: LtxEngineOptions): Promise<Engine
     const checkpoint = await openCheckpoint({
       ...options.parts,
       path: options.modelPath,
-      ...(options.modelName !== undefined && { name: options.modelName }),
+      ...(options.modelName !== undefined && { name: shortName(options.modelName) }),
     })
     const recipe = chooseRecipe(checkpoint, options.recipe)
     const { provider, reason } = await chooseProvider(options.provider ?? 'auto')
@@ -86,6 +86,11 @@ export async function createLtxEngine(options: LtxEngineOptions): Promise<Engine
   } catch (error) {
     throw explained(error)
   }
+}
+
+/** A path says too much to choose a recipe by: `/home/13b/models/x`. A hub id has nothing to spare. */
+function shortName(name: string): string {
+  return isAbsolute(name) || name.startsWith('.') ? basename(name) : name
 }
 
 async function chooseProvider(asked: Provider | 'auto'): Promise<{ provider: Provider; reason: string }> {

@@ -23,3 +23,13 @@ export { recordedDraws, seededDraws, type Draws } from './draws.ts'
 export { coverPicture, pictureToPixels, pixelsToFrames } from './picture.ts'
 export type { Recipe } from './recipe.ts'
 export { chooseRecipe, recipes } from './recipes.ts'
+export { compareCase, findCases, runCase, type ParityOptions, type PieceResult } from './parity/index.ts'
+export { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
+export {
+  EngineError,
+  type Engine,
+  type EngineContext,
+  type EngineRequest,
+  type Frame,
+  type Picture,
+} from '../engine.ts'
