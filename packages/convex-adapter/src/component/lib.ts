@@ -1,5 +1,5 @@
 /** What the app may do with jobs. It says who the user is; the component believes it. */
-import { GenerateFields } from '@kinora/protocol'
+import { GenerateFields, HttpUrl } from '@kinora/protocol'
 import { paginationOptsValidator, paginationResultValidator } from 'convex/server'
 import { ConvexError, v } from 'convex/values'
 import { api, internal } from './_generated/api.ts'
@@ -38,7 +38,7 @@ export const create = mutation({
     if (!request.success) {
       refuse(request.error.issues.map(({ path, message }) => `${path.join('.') || 'request'}: ${message}`).join('; '))
     }
-    if (!/^https?:\/\//.test(imageUrl) || !URL.canParse(imageUrl)) refuse('image: must be an http or https URL')
+    if (!HttpUrl.safeParse(imageUrl).success) refuse('image: must be an http or https URL')
     if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= 100)) {
       refuse('maxAttempts: must be a whole number from 1 to 100')
     }
