@@ -48,7 +48,8 @@ export async function serveKinora({ port = 3000, host = '0.0.0.0', ...options }:
   }
   const bound = (server.address() as AddressInfo).port
   localUrl = `http://localhost:${bound}`
-  const url = `http://${host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${bound}`
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  const url = `http://${name}:${bound}`
 
   let closing: Promise<void> | undefined
   async function close(options?: { readonly graceSeconds?: number }): Promise<void> {
