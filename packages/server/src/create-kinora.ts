@@ -44,9 +44,9 @@ export interface Kinora {
  *   store: embedded({ dataDir: './.kinora' }),
  *   dataDir: './.kinora',
  *   publicUrl: 'https://example.com/video',
- *   apiKey: process.env.API_KEY,
- *   webhookSecret: process.env.WEBHOOK_SECRET,
- *   workerToken: process.env.WORKER_TOKEN,
+ *   apiKey: API_KEY,
+ *   webhookSecret: WEBHOOK_SECRET,
+ *   workerToken: WORKER_TOKEN,
  * })
  * host.route('/video', kinora.app)
  */
@@ -56,7 +56,8 @@ export async function createKinora(options: KinoraOptions): Promise<Kinora> {
   const publicUrl = readPublicUrl(options)
   const { models = DEFAULT_MODELS, logger = pino({ name: 'kinora' }), objectTtl, workerToken } = options
   if (models.length === 0) throw new TypeError('createKinora: models is empty, so no job could be made.')
-  if (options.webhookSecret === '') throw new TypeError('createKinora: webhookSecret is empty.')
+  if (!options.webhookSecret) throw new TypeError('createKinora: webhookSecret is empty.')
+  if (workerToken === '') throw new TypeError('createKinora: workerToken is empty; leave it out to let no worker in.')
   if (options.storage === undefined && options.dataDir === undefined) {
     throw new TypeError('createKinora needs a storage, or a dataDir to keep files in.')
   }

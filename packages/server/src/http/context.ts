@@ -7,6 +7,8 @@ export interface RequestState {
   /** Knows the request's id. */
   readonly logger: Logger
   tenant?: string
+  /** Of a job that the request has made. */
+  jobId?: string
 }
 
 export interface KinoraEnv {

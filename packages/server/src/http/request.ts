@@ -3,7 +3,7 @@ import { HEADERS } from '@kinora/protocol'
 import type { HonoRequest, MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
 import { ApiError } from '../api-error.ts'
-import type { KinoraEnv } from './context.ts'
+import type { KinoraEnv, RequestState } from './context.ts'
 import { errorAnswer } from './error-answer.ts'
 import type { Gate } from './gate.ts'
 
@@ -18,7 +18,7 @@ export function requestMiddleware(
   return async (context, next) => {
     const started = performance.now()
     const requestId = sane(context.req.header(HEADERS.requestId)) ?? crypto.randomUUID()
-    const state = { requestId, logger: logger.child({ request_id: requestId }) }
+    const state: RequestState = { requestId, logger: logger.child({ request_id: requestId }) }
     context.set('kinora', state)
 
     const leave = gate.enter()
@@ -45,7 +45,7 @@ export function requestMiddleware(
     // The rest of a body that was refused is never read, and no further request can follow it on the same connection.
     if (status >= 400 && hasUnreadBody(context.req)) context.header('connection', 'close')
     const level = status >= 500 ? 'warn' : CHATTY.test(route) && status < 400 ? 'debug' : 'info'
-    const jobId = context.req.param('jobId')
+    const jobId = state.jobId ?? context.req.param('jobId')
     state.logger[level](
       {
         method: context.req.method,
@@ -53,7 +53,7 @@ export function requestMiddleware(
         status,
         milliseconds: Math.round(performance.now() - started),
         ...(jobId === undefined ? {} : { job_id: jobId.slice(0, 128) }),
-        ...('tenant' in state ? { tenant: state.tenant } : {}),
+        ...(state.tenant === undefined ? {} : { tenant: state.tenant }),
       },
       'request',
     )

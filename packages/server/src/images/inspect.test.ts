@@ -42,6 +42,7 @@ describe('a picture is looked at', () => {
     ['%PDF-1.7', 'is a PDF'],
     ['BM......', 'BMP, which is not supported'],
     ['\0\0\0\x18ftypmp42\0\0\0\0mp42isom', 'is a video'],
+    ['\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'HEIC, which this server cannot read'],
     ['nonsense', 'not a picture in a known format'],
   ])('%j is refused by name', async (bytes, reason) => {
     await expect(inspectImage(text(bytes))).rejects.toMatchObject({

@@ -72,6 +72,7 @@ export const generateRoutes: Routes = (app, { core, storage, requireTenant, publ
         : fromRequest(await readJson(context, GenerateRequest))
       try {
         const { job, repeated } = await core.jobs.accept(tenant, asked, { idempotencyKey })
+        context.get('kinora').jobId = job.job_id
         if (repeated) {
           context.header('idempotent-replayed', 'true')
           if (uploaded) await storage.delete(uploaded)
