@@ -3,6 +3,7 @@
  * itself and ends it.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { UnrecoverableError } from 'bullmq'
 import type { ModelQueue, VideoJob } from '../queues.ts'
 import { reach } from '../stores/outage.ts'
@@ -40,6 +41,8 @@ export async function settle(
 
 async function take(model: ModelQueue, jobId: string, end: (held: Held) => Promise<unknown>): Promise<boolean> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
+    // Whoever holds it without a lease yet is about to tell, or to give it back.
+    if (attempt > 0) await delay(Math.min(10 * 2 ** attempt, 500))
     const [bull, state] = await reach(() => Promise.all([model.queue.getJob(jobId), model.queue.getJobState(jobId)]))
     if (!bull || bull.finishedOn !== undefined) return false
     if (state === 'active') {
