@@ -13,12 +13,12 @@ for (const folder of readdirSync(join(root, 'packages'))) {
   // Entry points that are data or types alone have nothing to resolve at run time.
   const excluded = Object.keys(manifest.exports ?? {}).filter((path) => path.endsWith('.json') || path.includes('*') || path.includes('_generated'))
   const exclude = excluded.length > 0 ? ['--exclude-entrypoints', ...excluded] : []
-  const checks = [
-    ['publint', ['run', '--strict']],
+  const checks = {
+    publint: ['run', '--strict'],
     // `esm-only`: CommonJS programs reach ESM by import() or by Node's require(esm). Node 10's resolution knows no exports at all.
-    ['attw', ['--pack', '.', '--profile', 'esm-only', '--format', 'ascii', '--quiet', ...exclude]],
-  ]
-  for (const [tool, args] of checks) {
+    attw: ['--pack', '.', '--profile', 'esm-only', '--format', 'ascii', '--quiet', ...exclude],
+  }
+  for (const [tool, args] of Object.entries(checks)) {
     const { status } = spawnSync('npx', ['--no-install', tool, ...args], { cwd, stdio: 'inherit', env: { ...process.env, npm_config_loglevel: 'error' } })
     if (status !== 0) {
       failed += 1

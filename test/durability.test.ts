@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Job } from '@kinora/protocol'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { startRedis } from '../packages/server/test/services/redis.ts'
+import { redisMissing, startRedis } from '../packages/server/test/services/redis.ts'
 import { freePort, type RunningProcess, startKinora } from './harness/processes.ts'
 import { countFrames } from './harness/video.ts'
 import { startWebhookReceiver } from './harness/webhook-receiver.ts'
@@ -36,9 +36,9 @@ describe.each(['embedded', 'redis'] as const)('%s', (store) => {
   it(`completes ${JOBS} jobs while API and worker are killed`, { timeout: 400_000 }, async ({ skip }) => {
     const folder = await mkdtemp(join(tmpdir(), 'kinora-durability-'))
     cleanups.push(() => rm(folder, { recursive: true, force: true }))
+    if (store === 'redis' && redisMissing) return skip(redisMissing)
     const redis = store === 'redis' ? await startRedis() : null
-    if (redis && 'missing' in redis) return skip(redis.missing)
-    if (redis) cleanups.push(() => redis.close())
+    if (redis) cleanups.push(() => redis.dispose())
 
     const webhookSecret = 'durability-webhook-secret-0123456789'
     const receiver = await startWebhookReceiver(webhookSecret)

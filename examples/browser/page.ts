@@ -20,7 +20,7 @@ const video = element('video', HTMLVideoElement)
 async function makeVideo(image: File): Promise<void> {
   const job = await kinora.generate({ image, prompt: prompt.value, duration: 2 })
   cancel.hidden = false
-  cancel.onclick = () => void kinora.cancel(job.job_id)
+  cancel.addEventListener('click', () => void kinora.cancel(job.job_id), { once: true })
   const done = await kinora.wait(job.job_id, {
     onProgress(snapshot) {
       progress.value = snapshot.progress ?? 0

@@ -59,7 +59,7 @@ for (const door of [redis, postgres, readServerSettings, startLocal]) assert.equ
 assert.ok(Object.keys(fixtures).length > 0)
 assert.ok(Object.keys(testing).length > 0)
 
-await worker.stop()
+worker.stop()
 await running
 await kinora.close()
 server.close()

@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ServedKinora, serveKinora } from '@kinora/server'
 import { createLogger, DEV_DEFAULTS, type Environment, readServerSettings, toServeOptions } from '@kinora/server/env'
+import { createWorker, type WorkerEvent, type WorkerOptions } from '@kinora/worker'
 import { createSecrets, type DevSecrets } from './dev-server.ts'
-import { type LocalWorker, startWorker } from './local-worker.ts'
+import { describeError } from './failure.ts'
+import { engineOf, readWorkerSettings } from './worker-settings.ts'
 
 export interface LocalOptions {
   /** Where queue, pictures and videos are kept. Default: a private folder that `close` removes. */
@@ -18,10 +20,12 @@ export interface LocalOptions {
   readonly host?: string | undefined
   /** Default: new ones. */
   readonly secrets?: DevSecrets | undefined
-  /** Overrides everything above, and has the rest of docs/server.md and docs/worker.md. Default: nothing. */
-  readonly environment?: Environment | undefined
-  /** Called with what the worker does, for people. */
-  readonly onWorker?: ((line: string) => void) | undefined
+  /** Variables of docs/server.md; they override everything above. Default: none. */
+  readonly serverEnvironment?: Environment | undefined
+  /** Variables of docs/worker.md, such as MODEL_PATH. Default: this process's. */
+  readonly workerEnvironment?: Environment | undefined
+  /** Called with what the workers do. */
+  readonly onWorker?: ((event: WorkerEvent, model: string) => void) | undefined
 }
 
 export interface LocalKinora {
@@ -47,7 +51,7 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
   }
   const secrets = options.secrets ?? createSecrets()
   let server: ServedKinora | undefined
-  const workers: LocalWorker[] = []
+  const workers: RunningWorker[] = []
 
   async function close(): Promise<void> {
     await Promise.all(workers.map((worker) => worker.stop()))
@@ -57,7 +61,7 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
 
   try {
     const { models = ['camera'] } = options
-    const settings = readServerSettings(options.environment ?? {}, {
+    const settings = readServerSettings(options.serverEnvironment ?? {}, {
       ...DEV_DEFAULTS,
       PORT: String(options.port ?? 0),
       ...(options.host === undefined ? {} : { HOST: options.host }),
@@ -72,9 +76,15 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
     const logger = createLogger(settings.logLevel)
     server = await serveKinora(await toServeOptions(settings, logger))
     for (const model of settings.models) {
-      const { url } = server
       workers.push(
-        startWorker({ apiUrl: url, workerToken: settings.workerToken, model, environment: options.environment ?? {}, logger, onLine: options.onWorker }),
+        startWorker({
+          ...readWorkerSettings({ ...options.workerEnvironment, ENGINE: engineOf(model), MAX_IDLE_SECONDS: '0' }).options,
+          apiUrl: server.url,
+          workerToken: settings.workerToken,
+          model,
+          logger,
+          onEvent: (event) => options.onWorker?.(event, model),
+        }),
       )
     }
     const apiKey = settings.apiKey ?? settings.apiKeys?.[0]?.key ?? ''
@@ -83,5 +93,28 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+interface RunningWorker {
+  stop(): Promise<void>
+}
+
+/** A worker that cannot start must not end the server: its model's jobs wait, and the log says why. */
+function startWorker(options: WorkerOptions): RunningWorker {
+  const worker = createWorker(options)
+  const ended = worker.run().then(
+    () => {},
+    (error: unknown) => {
+      const message = describeError(error)
+      options.logger?.error({ model: options.model }, message)
+      options.onEvent?.({ type: 'trouble', message })
+    },
+  )
+  return {
+    stop() {
+      worker.stop()
+      return ended
+    },
   }
 }

@@ -1,5 +1,6 @@
 /** `kinora dev`: everything on this machine, in one data folder that survives restarts. */
 import type { Environment } from '@kinora/server/env'
+import type { WorkerEvent } from '@kinora/worker'
 import { startLocal } from '../compose.ts'
 import { announceServer, loadDevSecrets, withdrawServer } from '../dev-server.ts'
 import { untilAborted } from '../interrupt.ts'
@@ -21,9 +22,10 @@ export async function dev(options: DevOptions, output: Output, signal: AbortSign
     models,
     port,
     host,
-    environment: { LOG_LEVEL: 'warn', ...environment, DATA_DIR: dataDir, PORT: String(port), HOST: host },
+    serverEnvironment: { LOG_LEVEL: 'warn', ...environment, DATA_DIR: dataDir, PORT: String(port), HOST: host, ...(models ? { MODELS: models.join(','), DEFAULT_MODEL: models[0] } : {}) },
+    workerEnvironment: environment,
     secrets: await loadDevSecrets(dataDir),
-    onWorker: (line) => output.say(line),
+    onWorker: (event, model) => sayEvent(event, model, output),
   })
   try {
     await announceServer(dataDir, { url: local.url, apiKey: local.apiKey, pid: process.pid })
@@ -42,5 +44,21 @@ export async function dev(options: DevOptions, output: Output, signal: AbortSign
   } finally {
     await withdrawServer(dataDir)
     await local.close()
+  }
+}
+
+function sayEvent(event: WorkerEvent, model: string, output: Output): void {
+  switch (event.type) {
+    case 'ready':
+      return output.say(`${model}: engine ${event.engine} is ready on ${event.provider}`)
+    case 'started':
+      return output.say(`${model}: ${event.job_id} started${event.attempt > 1 ? `, attempt ${event.attempt}` : ''}`)
+    case 'finished':
+      return output.say(`${model}: ${event.job_id} ${event.outcome.kind} after ${event.seconds} s`)
+    case 'opening':
+      return output.say(`${model}: ${event.detail}`)
+    case 'trouble':
+      return output.say(`${model}: ${event.message}`)
+    default:
   }
 }

@@ -1,10 +1,9 @@
 /** `kinora doctor`: what this machine has, what is wrong, and how to mend it. */
 import { existsSync } from 'node:fs'
-import { mkdir, statfs } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createDiskStorage, createS3Storage, type StoreDriver } from '@kinora/server'
 import { type Environment, EnvironmentError, readServerSettings, type ServerSettings, toServeOptions } from '@kinora/server/env'
-import { detectProvider, findFfmpeg, formatBytes, ONNX_RUNTIME_VERSION } from '@kinora/worker'
+import { findFfmpeg, formatBytes, freeDiskSpace, listExecutionProviders, ONNX_RUNTIME_VERSION } from '@kinora/worker'
 import { pino } from 'pino'
 import { createSecrets } from '../dev-server.ts'
 import { describeError } from '../failure.ts'
@@ -75,10 +74,10 @@ async function checkFfmpeg(): Promise<Omit<Finding, 'name'>> {
 }
 
 async function checkRuntime(): Promise<Omit<Finding, 'name'>> {
-  const { provider, reason } = await detectProvider()
-  const found = `${ONNX_RUNTIME_VERSION}, runs on ${provider}: ${reason}`
+  const providers = await listExecutionProviders()
+  const found = `${ONNX_RUNTIME_VERSION}: ${providers.map(({ name, works, reason }) => `${name} ${works ? 'works' : 'does not'} (${reason})`).join(', ')}`
   const hasNvidia = existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidia0')
-  if (provider === 'cuda' || !hasNvidia) return { status: 'ok', found }
+  if (!hasNvidia || providers.some(({ name, works }) => name === 'cuda' && works)) return { status: 'ok', found }
   return {
     status: 'warn',
     found,
@@ -140,9 +139,7 @@ async function checkStorage(settings: ServerSettings): Promise<Omit<Finding, 'na
 }
 
 async function checkDisk(dataDir: string): Promise<Omit<Finding, 'name'>> {
-  await mkdir(dataDir, { recursive: true })
-  const { bavail, bsize } = await statfs(dataDir)
-  const free = bavail * bsize
+  const free = await freeDiskSpace(dataDir)
   const found = `${formatBytes(free)} free at ${resolve(dataDir)}`
   if (free > LOW_DISK_BYTES) return { status: 'ok', found }
   return { status: 'warn', found, remedy: 'Set OBJECT_TTL so that old videos are removed, or choose a larger --data-dir.' }

@@ -4,6 +4,7 @@ import { access } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { isJobCanceledError, isJobFailedError, type Job, Kinora } from '@kinora/sdk'
 import { downloadTo, fromPath } from '@kinora/sdk/node'
+import type { WorkerEvent } from '@kinora/worker'
 import { findRunningServer } from '../dev-server.ts'
 import { CommandError, EXIT } from '../failure.ts'
 import { startLocal } from '../compose.ts'
@@ -101,7 +102,17 @@ async function findServer(options: GenerateOptions, output: Output): Promise<Ser
     output.say(`Using kinora dev at ${running.url}.`)
     return { url: running.url, apiKey: running.apiKey, close }
   }
-  return startLocal({ environment: options.environment, models: [options.settings.model ?? 'camera'] })
+  return startLocal({
+    models: [options.settings.model ?? 'camera'],
+    workerEnvironment: options.environment,
+    onWorker: (event) => showOpening(event, output),
+  })
+}
+
+/** An engine that loads gigabytes says so; one that cannot start is the end of it. */
+function showOpening(event: WorkerEvent, output: Output): void {
+  if (event.type === 'opening') output.progress({ label: 'loading', percent: 0, detail: event.detail })
+  if (event.type === 'trouble') output.say(event.message)
 }
 
 async function cancelQuietly(kinora: Kinora, jobId: string): Promise<void> {

@@ -1,0 +1,156 @@
+/** The command as a person runs it: real processes, their output, their exit codes, and what they leave behind. */
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { childrenOf } from './harness/process-tree.ts'
+import { startKinora } from './harness/processes.ts'
+import { countFrames } from './harness/video.ts'
+
+const PHOTO = fileURLToPath(new URL('../examples/assets/chelsea.jpg', import.meta.url))
+const SMALL = ['--duration', '1', '--width', '192', '--height', '128']
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kinora-command-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+describe('kinora generate', () => {
+  it('makes a video all by itself, with plain lines in a pipe and the path on stdout', async () => {
+    const temporary = await mkdtemp(join(folder, 'tmp-'))
+    const run = startKinora(['generate', PHOTO, '--prompt', 'pan left', ...SMALL, '--output', 'first.mp4'], {
+      cwd: folder,
+      environment: { TMPDIR: temporary },
+    })
+    expect(await run.ended(), run.output()).toMatchObject({ code: 0 })
+    expect(run.stdout()).toBe(`${join(folder, 'first.mp4')}\n`)
+    expect(run.output()).toMatch(/^generating \d+%$/m)
+    expect(await countFrames(await readFile(join(folder, 'first.mp4')))).toBe(25)
+    expect(await readdir(temporary), 'what was left behind').toEqual([])
+  })
+
+  it('answers programs with --json', async () => {
+    const run = startKinora(['generate', PHOTO, ...SMALL, '--seed', '7', '--output', 'second.mp4', '--json'], { cwd: folder })
+    expect(await run.ended(), run.output()).toMatchObject({ code: 0 })
+    const result: unknown = JSON.parse(run.stdout())
+    expect(result).toMatchObject({ output: join(folder, 'second.mp4'), job: { status: 'completed', seed: 7, width: 192 } })
+  })
+
+  it('does not replace a file unless told to', async () => {
+    await writeFile(join(folder, 'precious.mp4'), 'precious')
+    const run = startKinora(['generate', PHOTO, '--output', 'precious.mp4'], { cwd: folder })
+    expect(await run.ended()).toMatchObject({ code: 2 })
+    expect(run.output()).toContain('--force')
+    expect(await readFile(join(folder, 'precious.mp4'), 'utf8')).toBe('precious')
+  })
+
+  it.each([
+    [['generate'], "missing required argument 'photo'"],
+    [['generate', 'nowhere.jpg'], 'no picture to read at nowhere.jpg'],
+    [['generate', PHOTO, '--duration', 'long'], 'must be a whole number'],
+    [['generat', PHOTO], 'Did you mean generate?'],
+    [['generate', PHOTO, '--durations', '2'], 'Did you mean --duration?'],
+  ])('refuses %j with code 2', async (args, words) => {
+    const run = startKinora(args, { cwd: folder })
+    expect(await run.ended()).toMatchObject({ code: 2 })
+    expect(run.output()).toContain(words)
+  })
+
+  it('says which setting the server refuses', async () => {
+    const run = startKinora(['generate', PHOTO, '--duration', '99', '--output', 'never.mp4'], { cwd: folder })
+    expect(await run.ended()).toMatchObject({ code: 1 })
+    expect(run.output()).toMatch(/duration/)
+    await expect(access(join(folder, 'never.mp4'))).rejects.toThrow('ENOENT')
+  })
+
+  it('cleans up after Ctrl-C', async () => {
+    const temporary = await mkdtemp(join(folder, 'tmp-'))
+    const run = startKinora(['generate', PHOTO, '--duration', '10', '--fps', '60', '--output', 'interrupted.mp4'], {
+      cwd: folder,
+      environment: { TMPDIR: temporary },
+    })
+    await run.prints(/generating \d+%/)
+    const children = await childrenOf(run.child.pid!)
+    expect(children.length).toBeGreaterThan(0)
+    expect(await run.end('SIGINT')).toMatchObject({ code: 130 })
+    expect((await readdir(folder)).filter((name) => name.includes('interrupted'))).toEqual([])
+    expect(await readdir(temporary), 'what was left behind').toEqual([])
+    await expect.poll(() => children.filter(isAlive), { timeout: 10_000 }).toEqual([])
+  })
+})
+
+describe('kinora dev', () => {
+  it('serves, is found by generate, refuses a second one, and survives kill -9', { timeout: 120_000 }, async () => {
+    const dataDir = join(folder, 'data')
+    const args = ['dev', '--port', '0', '--data-dir', dataDir]
+    const first = startKinora(args)
+    const [, url] = await first.prints(/Kinora runs at\s+(\S+)/)
+    const [, key] = await first.prints(/API key\s+(\S+)/)
+
+    const generated = startKinora(['generate', PHOTO, ...SMALL, '--data-dir', dataDir, '--output', 'from-dev.mp4'], { cwd: folder })
+    expect(await generated.ended(), generated.output()).toMatchObject({ code: 0 })
+    expect(generated.output()).toContain(`Using kinora dev at ${url}`)
+
+    const second = startKinora(args)
+    expect(await second.ended()).toMatchObject({ code: 1 })
+    expect(second.output()).toContain(String(first.child.pid))
+
+    const doctor = startKinora(['doctor', '--data-dir', dataDir])
+    expect(await doctor.ended(), doctor.output()).toMatchObject({ code: 0 })
+
+    await first.end('SIGKILL')
+    const third = startKinora(args)
+    const [, again] = await third.prints(/Kinora runs at\s+(\S+)/)
+    expect((await third.prints(/API key\s+(\S+)/))[1], 'the key stays the same').toBe(key)
+    const jobs = await fetch(`${again}/api/v1/jobs`, { headers: { authorization: `Bearer ${key}` } })
+    expect(await jobs.json(), 'jobs stay').toMatchObject({ jobs: [{ status: 'completed' }] })
+
+    expect(await third.end('SIGINT'), third.output()).toMatchObject({ code: 0 })
+    expect(await readdir(dataDir)).not.toContain('dev-server.json')
+  })
+})
+
+describe('kinora serve and worker', () => {
+  it('name everything that is missing in one line', async () => {
+    const server = startKinora(['serve'], { environment: { NODE_ENV: 'production' } })
+    expect(await server.ended()).toMatchObject({ code: 2 })
+    expect(server.output().trim().split('\n')).toHaveLength(1)
+    for (const name of ['API_KEY', 'WEBHOOK_SECRET', 'WORKER_TOKEN', 'PUBLIC_URL', 'REDIS_URL']) expect(server.output()).toContain(name)
+
+    const worker = startKinora(['worker'])
+    expect(await worker.ended()).toMatchObject({ code: 2 })
+    expect(worker.output().trim().split('\n')).toHaveLength(1)
+    for (const name of ['API_URL', 'WORKER_TOKEN']) expect(worker.output()).toContain(name)
+  })
+})
+
+describe('kinora doctor', () => {
+  it('finds this machine in order', async () => {
+    const run = startKinora(['doctor', '--json', '--data-dir', join(folder, 'doctor')])
+    expect(await run.ended(), run.output()).toMatchObject({ code: 0 })
+    const report: unknown = JSON.parse(run.stdout())
+    expect(report).toMatchObject({ healthy: true })
+    for (const name of ['Node', 'ffmpeg', 'ONNX Runtime', 'queue', 'storage', 'disk']) {
+      expect(report).toMatchObject({ findings: expect.arrayContaining([expect.objectContaining({ name })]) })
+    }
+  })
+
+  it('says how to mend what is wrong', async () => {
+    const environment = { FFMPEG_PATH: '/nowhere/ffmpeg', REDIS_URL: 'redis://127.0.0.1:1' }
+    const run = startKinora(['doctor', '--data-dir', join(folder, 'doctor')], { environment })
+    expect(await run.ended()).toMatchObject({ code: 1 })
+    expect(run.output()).toMatch(/FAIL {2}ffmpeg .*apt install ffmpeg/)
+    expect(run.output()).toMatch(/FAIL {2}queue /)
+  })
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
