@@ -49,17 +49,17 @@ interface KnownRecipe extends Recipe {
 export const recipes: readonly KnownRecipe[] = [
   {
     ...distilled,
-    name: '13b-distilled',
-    for: /13b.*distilled|0\.9\.[78]-distilled(?!.*2b)/i,
-    about: '0.9.7 and 0.9.8 distilled, 13B: 7 + 3 steps, no guidance',
-    multiScale: { ...secondPass, toneMap: 0.6 },
-  },
-  {
-    ...distilled,
     name: '2b-0.9.8-distilled',
     for: /2b.*0\.9\.8.*distilled/i,
     about: '0.9.8 distilled, 2B: 7 + 3 steps, no guidance',
     multiScale: secondPass,
+  },
+  {
+    ...distilled,
+    name: '13b-distilled',
+    for: /13b.*distilled|0\.9\.[78]-distilled/i,
+    about: '0.9.7 and 0.9.8 distilled, 13B: 7 + 3 steps, no guidance',
+    multiScale: { ...secondPass, toneMap: 0.6 },
   },
   {
     ...newer,
