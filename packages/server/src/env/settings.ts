@@ -29,6 +29,8 @@ export interface ServerSettings {
   readonly allowNetworks: readonly AllowedNetwork[]
   readonly objectTtl: number | undefined
   readonly retention: { readonly completed: number | undefined; readonly failed: number | undefined }
+  /** Undefined: the server's own, 30. */
+  readonly leaseSeconds: number | undefined
   readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -68,6 +70,7 @@ export function readServerSettings(environment: Environment, defaults: Environme
     allowNetworks: readNetworks(read),
     objectTtl: read.duration('OBJECT_TTL'),
     retention: { completed: read.duration('JOB_RETENTION_COMPLETED'), failed: read.duration('JOB_RETENTION_FAILED') },
+    leaseSeconds: read.duration('LEASE_SECONDS'),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   }
   read.finish()

@@ -36,5 +36,3 @@ export function createContentTypes(folder: string, drafts: string) {
     remove: (key: string): Promise<void> => rm(file(key), { force: true }),
   }
 }
-
-export type ContentTypes = ReturnType<typeof createContentTypes>
