@@ -7,6 +7,8 @@
  *   2. generates code, so that `components.kinora` is typed as users have it
  *   3. type-checks `app.use`, the client, the hooks and the test helper, libraries included
  *   4. runs a convex-test suite with `register(t)`
+ *
+ * `--convex 1.44.0` tries another version of Convex, `--keep` leaves the project for a look.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -63,7 +65,7 @@ function manifest(tarballs) {
     type: 'module',
     dependencies: {
       ...Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`])),
-      convex: devDependencies.convex,
+      convex: option('--convex') ?? devDependencies.convex,
       react: devDependencies.react,
     },
     devDependencies: {
@@ -117,6 +119,11 @@ function run(command, args, cwd, stdout = 'inherit') {
   const result = spawnSync(command, args, { cwd, stdio: ['ignore', stdout, 'inherit'], encoding: 'utf8' })
   if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${result.status} in ${cwd}`)
   return result.stdout
+}
+
+function option(name) {
+  const at = process.argv.indexOf(name)
+  return at === -1 ? undefined : process.argv[at + 1]
 }
 
 function readJson(file) {

@@ -16,8 +16,8 @@ export interface ScriptedAnswer {
   readonly body?: unknown
 }
 
-/** Answers a request; `'never'` leaves it open until the server closes. */
-export type Script = (request: SeenRequest) => ScriptedAnswer | 'never'
+/** Answers a request; `'never'` leaves it open until the server closes, `'cut'` breaks off within the answer. */
+export type Script = (request: SeenRequest) => ScriptedAnswer | 'never' | 'cut'
 
 export async function startScriptedServer(script: Script) {
   const seen: SeenRequest[] = []
@@ -32,6 +32,11 @@ export async function startScriptedServer(script: Script) {
       seen.push(one)
       const answer = current(one)
       if (answer === 'never') return
+      if (answer === 'cut') {
+        response.writeHead(200, { 'content-length': '1000' })
+        response.write('x', () => request.socket.destroy())
+        return
+      }
       response.writeHead(answer.status ?? 200, { 'content-type': 'application/json', ...answer.headers })
       response.end(answer.body instanceof Uint8Array ? answer.body : JSON.stringify(answer.body ?? {}))
     })

@@ -8,12 +8,17 @@ export interface ServerAccess {
   readonly apiKey: string
 }
 
-/** @throws Error that names what is missing and where it is set */
+/** The app has not told the component what it needs: nothing that another attempt would mend. */
+export class SetupError extends Error {
+  override readonly name = 'SetupError'
+}
+
+/** @throws SetupError that names what is missing and where it is set */
 export function readServerAccess(): ServerAccess {
   const access = { VIDEO_API_URL: env.VIDEO_API_URL, VIDEO_API_KEY: env.VIDEO_API_KEY }
   const missing = Object.entries(access).flatMap(([name, value]) => (value ? [] : [name]))
   if (missing.length > 0) {
-    throw new Error(
+    throw new SetupError(
       `Kinora has no ${missing.join(' and no ')}: pass it in convex.config.ts, app.use(kinora, { env: { … } }), and set it with "npx convex env set".`,
     )
   }

@@ -32,15 +32,17 @@ export const poll = internalAction({
   args: { jobId: v.id('videoJobs'), externalJobId: v.string() },
   returns: v.null(),
   handler: async (ctx, { jobId, externalJobId }) => {
+    let job: RemoteJob
     try {
-      const job = await readJob(readServerAccess(), externalJobId)
-      await ctx.runMutation(internal.polling.recordAnswer, { jobId, answer: toAnswer(job) })
+      job = await readJob(readServerAccess(), externalJobId)
     } catch (error) {
       const lost = error instanceof ServerError && error.code === 'job_not_found'
       const message = error instanceof Error ? error.message : String(error)
       if (!lost) console.warn(`Kinora: could not ask about job ${jobId}: ${message}`)
       await ctx.runMutation(internal.polling.recordSilence, { jobId, lost, message })
+      return null
     }
+    await ctx.runMutation(internal.polling.recordAnswer, { jobId, answer: toAnswer(job) })
     return null
   },
 })

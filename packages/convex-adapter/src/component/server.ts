@@ -40,10 +40,10 @@ export type RemoteStatus = JobStatus
 
 export interface Submission {
   readonly image: { readonly url: string } | { readonly bytes: Blob }
-  readonly prompt: string | undefined
+  readonly prompt?: string | undefined
   readonly duration: number
   readonly settings: Settings
-  readonly webhookUrl: string | undefined
+  readonly webhookUrl?: string | undefined
   /** The same for all attempts at one job, so that a lost answer never makes a second video. */
   readonly idempotencyKey: string
 }
@@ -96,7 +96,9 @@ export async function fetchImage(url: string): Promise<Blob> {
   }
   const announced = Number(response.headers.get('content-length') ?? 0)
   if (announced > MAX_IMAGE_BYTES) throw tooLarge(announced)
-  const bytes = await response.blob()
+  const bytes = await response.blob().catch((cause: unknown) => {
+    throw new ServerError(`The picture broke off: ${String(cause)}`, { retryable: true, code: 'unreachable', cause })
+  })
   if (bytes.size > MAX_IMAGE_BYTES) throw tooLarge(bytes.size)
   return bytes
 }
@@ -162,9 +164,16 @@ async function refusal(response: Response): Promise<ServerError> {
   const issues = body.data?.issues?.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')
   const message = issues || body.data?.error || `HTTP ${response.status}`
   const { status } = response
-  return new ServerError(status === 401 ? `${message}: check VIDEO_API_KEY.` : message, {
+  const code = body.data?.code ?? `http_${status}`
+  const hint =
+    status === 401
+      ? ': check VIDEO_API_KEY.'
+      : code === 'http_404' || code === 'not_found'
+        ? ': check VIDEO_API_URL.'
+        : ''
+  return new ServerError(message + hint, {
     retryable: status === 408 || status === 425 || status === 429 || status >= 500,
-    code: body.data?.code ?? `http_${status}`,
+    code,
     retryAfter: retryAfterOf(response),
   })
 }

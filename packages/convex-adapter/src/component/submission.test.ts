@@ -1,6 +1,6 @@
 // @vitest-environment edge-runtime
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createJob, getJob, pass, startComponent } from '../../test/component.ts'
+import { createJob, getJob, insertUnsentJob, pass, startComponent } from '../../test/component.ts'
 import { closedUrl, startScriptedServer, wireJob } from '../../test/scripted-server.ts'
 import { internal } from './_generated/api.ts'
 
@@ -64,6 +64,20 @@ describe('the picture', () => {
     await createJob(t, { imageUrl: `${server.url}/storage/cat`, imageDelivery: 'url' })
     await pass(t)
     expect(JSON.parse(submissions()[0]?.body ?? '')).toMatchObject({ image_url: `${server.url}/storage/cat` })
+  })
+
+  test('whose transfer breaks off is fetched again', async () => {
+    const t = startComponent(server.url)
+    let cuts = 0
+    server.answer(({ path }) => {
+      if (!path.startsWith('/storage')) return { status: 201, body: wireJob() }
+      cuts += 1
+      return cuts < 3 ? 'cut' : { body: new Uint8Array([1]) }
+    })
+    const jobId = await createJob(t, { imageUrl: `${server.url}/storage/cat` })
+    await pass(t, 10_000)
+    expect(cuts).toBe(3)
+    expect((await getJob(t, jobId)).status).toBe('queued')
   })
 
   test('that is too large or not there fails the job at once', async () => {
@@ -167,6 +181,14 @@ describe('a refusal', () => {
     expect((await getJob(t, jobId)).errorMessage).toBe('Invalid API key: check VIDEO_API_KEY.')
   })
 
+  test('of the path names the other', async () => {
+    const t = startComponent(server.url)
+    server.answer(() => ({ status: 404, body: { error: 'Not found', code: 'not_found' } }))
+    const jobId = await createJob(t)
+    await pass(t)
+    expect((await getJob(t, jobId)).errorMessage).toBe('Not found: check VIDEO_API_URL.')
+  })
+
   test('a component without its environment says what is missing', async () => {
     const t = startComponent('', { VIDEO_API_KEY: '' })
     const jobId = await createJob(t)
@@ -226,4 +248,14 @@ test('an attempt that is late does not begin again what has gone on', async () =
   await pass(t)
   expect(submissions()).toHaveLength(1)
   expect((await getJob(t, jobId)).status).toBe('queued')
+})
+
+test('what was set for an attempt that never came back does nothing once a later one has begun', async () => {
+  const t = startComponent(server.url)
+  const jobId = await insertUnsentJob(t)
+  await t.run((ctx) => ctx.db.patch(jobId, { attempt: 3 }))
+  await t.mutation(internal.submission.attemptSubmission, { jobId, attempt: 2 })
+  await t.mutation(internal.submission.attemptSubmission, { jobId, attempt: 3 })
+  await pass(t)
+  expect(submissions()).toEqual([])
 })

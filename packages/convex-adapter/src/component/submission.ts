@@ -2,14 +2,14 @@
  * Getting a job to the server. A mutation is the clock: it begins each attempt and, before that, the attempt after it, because Convex runs a
  * scheduled mutation exactly once but an action at most once. Attempts share an idempotency key, so they make one video.
  */
-import { v } from 'convex/values'
+import { type Infer, v } from 'convex/values'
 import { internal } from './_generated/api.ts'
 import type { Doc } from './_generated/dataModel.ts'
 import { internalAction, internalMutation, type MutationCtx } from './_generated/server.ts'
 import { isPublicUrl, webhookAddress } from './addresses.ts'
 import { announce } from './callbacks.ts'
 import { settle } from './completion.ts'
-import { readServerAccess, readSiteUrl, readWebhookSecrets } from './environment.ts'
+import { readServerAccess, readSiteUrl, readWebhookSecrets, SetupError } from './environment.ts'
 import { imageDelivery, settings } from './job.ts'
 import { pollPause, retryPause, SUBMISSION_TIMEOUT } from './pauses.ts'
 import { fetchImage, ServerError, submitJob } from './server.ts'
@@ -68,37 +68,39 @@ export const submit = internalAction({
   args: { jobId: v.id('videoJobs'), attempt: v.number(), request },
   returns: v.null(),
   handler: async (ctx, { jobId, attempt, request }) => {
+    let externalJobId: string
     try {
-      const byUrl =
-        request.imageDelivery === 'url' || (request.imageDelivery === 'auto' && isPublicUrl(request.imageUrl))
-      const job = await submitJob(readServerAccess(), {
-        image: byUrl ? { url: request.imageUrl } : { bytes: await fetchImage(request.imageUrl) },
-        prompt: request.prompt,
-        duration: request.duration,
-        settings: request.settings,
-        webhookUrl: request.webhookUrl,
-        idempotencyKey: request.idempotencyKey,
-      })
-      await ctx.runMutation(internal.submission.submitted, {
-        jobId,
-        externalJobId: job.job_id,
-        hasWebhook: request.webhookUrl !== undefined,
-      })
+      externalJobId = await send(request)
     } catch (error) {
-      const refused = error instanceof ServerError
       await ctx.runMutation(internal.submission.submissionFailed, {
         jobId,
         attempt,
         message: error instanceof Error ? error.message : String(error),
-        code: refused ? error.code : 'submission_failed',
-        // What is not the server's answer is a mistake in the set-up, which another attempt a second later does not mend.
-        retryable: refused && error.retryable,
-        retryAfter: refused ? error.retryAfter : 0,
+        code: error instanceof ServerError ? error.code : 'submission_failed',
+        // What nobody foresaw may pass, too; only a refusal and a missing set-up are certain to stay.
+        retryable: error instanceof ServerError ? error.retryable : !(error instanceof SetupError),
+        retryAfter: error instanceof ServerError ? error.retryAfter : 0,
       })
+      return null
     }
+    // If this fails the next attempt finds the same job under its key.
+    await ctx.runMutation(internal.submission.submitted, {
+      jobId,
+      externalJobId,
+      hasWebhook: request.webhookUrl !== undefined,
+    })
     return null
   },
 })
+
+/** Answers the server's id of the job. */
+async function send({ imageUrl, imageDelivery, ...submission }: Infer<typeof request>): Promise<string> {
+  const access = readServerAccess()
+  const byUrl = imageDelivery === 'url' || (imageDelivery === 'auto' && isPublicUrl(imageUrl))
+  const image = byUrl ? { url: imageUrl } : { bytes: await fetchImage(imageUrl) }
+  const { job_id } = await submitJob(access, { ...submission, image })
+  return job_id
+}
 
 /** The server has the job. If it was canceled or removed here meanwhile, the server is told. */
 export const submitted = internalMutation({
