@@ -19,7 +19,7 @@ import {
 } from '../src/index.ts'
 import { downloadTo } from '../src/node.ts'
 import { type CutProxy, cutProxy, serve } from './serve.ts'
-import { type TestWorker, testWorker } from './worker.ts'
+import { type TestWorker, testWorker, videoOf } from './worker.ts'
 
 /** A real JPEG, 96x64 pixels of one colour. */
 const jpeg = Uint8Array.from(
@@ -28,9 +28,7 @@ const jpeg = Uint8Array.from(
   ),
   (character) => character.charCodeAt(0),
 )
-const video = Uint8Array.from({ length: 200_000 }, (_, at) =>
-  at < 16 ? ([0, 0, 0, 16, 102, 116, 121, 112][at % 8] ?? 0) : (at * 31) % 251,
-)
+const video = videoOf(200_000)
 
 const apiKey = 'the-real-key'
 const workerToken = 'the-worker-token'

@@ -1,6 +1,13 @@
 /** A worker that speaks the lease protocol and makes no video: the test says when it moves. */
 import { type Heartbeat, Lease, LeaseEnd, paths } from '@kinora/protocol'
 
+/** So many bytes that begin as an mp4 file does, with a `ftyp` box: servers refuse anything else as a video. */
+export function videoOf(length: number): Uint8Array<ArrayBuffer> {
+  const video = Uint8Array.from({ length }, (_, at) => (at * 31) % 251)
+  video.set([0, 0, 0, 16, ...new TextEncoder().encode('ftypisom'), 0, 0, 2, 0])
+  return video
+}
+
 export interface TestWorker {
   /** Waits for the next job. */
   claim(): Promise<Lease>
