@@ -103,14 +103,16 @@ interface RunningWorker {
 /** A worker that cannot start must not end the server: its model's jobs wait, and the log says why. */
 function startWorker(options: WorkerOptions): RunningWorker {
   const worker = createWorker(options)
-  const ended = worker.run().then(
-    () => {},
-    (error: unknown) => {
+  async function run(): Promise<void> {
+    try {
+      await worker.run()
+    } catch (error) {
       const message = describeError(error)
       options.logger?.error({ model: options.model }, message)
       options.onEvent?.({ type: 'trouble', message })
-    },
-  )
+    }
+  }
+  const ended = run()
   return {
     stop() {
       worker.stop()

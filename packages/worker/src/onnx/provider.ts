@@ -1,6 +1,6 @@
 /** Which execution provider this machine really has. */
 
-import * as runtime from 'onnxruntime-node'
+import { runtime } from './runtime.ts'
 import { graph } from './operators.ts'
 
 /** Where graphs run. */

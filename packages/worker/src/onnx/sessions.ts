@@ -3,7 +3,8 @@
  * their own; a run cannot be interrupted.
  */
 
-import * as runtime from 'onnxruntime-node'
+import type { InferenceSession, OnnxValue, Tensor as RuntimeTensor } from 'onnxruntime-node'
+import { runtime } from './runtime.ts'
 import type { EncodedGraph } from './graph.ts'
 import type { Provider } from './provider.ts'
 import type { Tensor } from './tensors.ts'
@@ -79,7 +80,7 @@ async function create(
   graph: EncodedGraph,
   provider: Provider,
   options: SessionOptions,
-): Promise<runtime.InferenceSession> {
+): Promise<InferenceSession> {
   const stay = options.weightsStayInFiles === true && provider === 'cpu'
   const extra = {
     session: {
@@ -103,7 +104,7 @@ async function create(
   }
 }
 
-function toRuntime(tensor: Tensor): runtime.Tensor {
+function toRuntime(tensor: Tensor): RuntimeTensor {
   switch (tensor.dtype) {
     case 'float32':
       return new runtime.Tensor('float32', tensor.data, tensor.shape)
@@ -116,7 +117,7 @@ function toRuntime(tensor: Tensor): runtime.Tensor {
   }
 }
 
-function fromRuntime(name: string, value: runtime.OnnxValue): Tensor {
+function fromRuntime(name: string, value: OnnxValue): Tensor {
   const { data, dims: shape } = value
   if (data instanceof Float32Array) return { dtype: 'float32', shape, data }
   if (data instanceof BigInt64Array) return { dtype: 'int64', shape, data }
