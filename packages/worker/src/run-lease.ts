@@ -70,8 +70,13 @@ export async function runLease(lease: Lease, options: LeaseRunOptions): Promise<
     onLost: (reason) => work.abort(new Broken('lost', reason)),
     onTrouble: (error) => options.onTrouble('heartbeat', error),
   })
+  let shown = ''
   const show = (progress: number, stage: JobStage, detail?: string) => {
     heartbeats.progress(progress, stage)
+    // Engines may report each frame; what people see changes with each per cent.
+    const line = `${Math.floor(progress)} ${stage} ${detail ?? ''}`
+    if (line === shown) return
+    shown = line
     options.onProgress(progress, stage, detail)
   }
   try {
@@ -103,7 +108,7 @@ async function makeAndStore(
     string,
     string,
   ]
-  const transfer = { fetch: options.fetch, signal, timeout: 120_000 }
+  const transfer = { fetch: options.fetch, signal }
   const patiently = (what: string, attempt: () => Promise<void>) =>
     retry(attempt, {
       ...options.backoff,

@@ -25,8 +25,11 @@ export class TransferError extends Error implements Failure {
 export interface TransferOptions {
   readonly fetch: typeof globalThis.fetch
   readonly signal: AbortSignal
-  /** Milliseconds one try may take. */
-  readonly timeout: number
+}
+
+/** Milliseconds that a try may take: a minute, and what so many bytes need on a line of 50 kB/s. */
+function timeFor(bytes: number): number {
+  return 60_000 + Math.ceil(bytes / 50)
 }
 
 /** Fetches the picture into a file. @throws TransferError `image_too_large`, `image_unreachable`; the signal's reason */
@@ -38,7 +41,7 @@ export async function downloadPicture(url: string, file: string, options: Transf
       passing,
       cause,
     })
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeout)])
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeFor(MAX_IMAGE_BYTES))])
   try {
     const response = await options.fetch(url, { signal })
     if (!response.ok) throw unreachable(`HTTP ${response.status}`, maySucceedLater(response.status))
@@ -76,8 +79,8 @@ export async function uploadFile(file: string, target: PutTarget, options: Trans
   const host = new URL(target.url).host
   const failed = (why: string, passing: boolean, cause?: unknown) =>
     new TransferError(`The video could not be stored at ${host}: ${why}.`, { code: 'upload_failed', passing, cause })
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeout)])
   const { size } = await stat(file)
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeFor(size))])
   const source = createReadStream(file)
   try {
     const request: RequestInit & { duplex: 'half' } = {

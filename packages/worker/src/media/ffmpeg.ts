@@ -95,7 +95,8 @@ function* candidates(
 
 function installedByNpm(): string | undefined {
   try {
-    const found: unknown = createRequire(import.meta.url)('@ffmpeg-installer/ffmpeg')
+    const require = createRequire(import.meta.url)
+    const found: unknown = require('@ffmpeg-installer/ffmpeg')
     if (typeof found !== 'object' || found === null || !('path' in found)) return undefined
     return typeof found.path === 'string' ? found.path : undefined
   } catch {

@@ -1,8 +1,7 @@
-/** Pictures in, videos out: decoding, fitting, encoding. */
+/** Pictures in, videos out: decoding, encoding. */
 
-export { coverPicture, coverRectangle, cropAndScale, type Rectangle, type Size } from './cover.ts'
-export { decodePicture, type DecodeLimits } from './decode.ts'
-export { encodeArguments, encodeVideo, type EncodeOptions } from './encode.ts'
-export { findFfmpeg, H264_ENCODERS, type Ffmpeg, type FindFfmpegOptions, type H264Encoder } from './ffmpeg.ts'
+export { decodePicture } from './decode.ts'
+export { encodeArguments, encodeVideo } from './encode.ts'
+export { findFfmpeg, type Ffmpeg } from './ffmpeg.ts'
 export { frameToRgb } from './frame-colour.ts'
 export { encodePoster } from './poster.ts'

@@ -1,6 +1,6 @@
 /** The mathematics between a pose and GridSample's grid: five numbers for each pixel, times ten numbers for each frame. */
 
-import type { Rectangle, Size } from '../../media/cover.ts'
+import type { Rectangle, Size } from '../../media/crop.ts'
 import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
 import type { Pose } from './path.ts'
 

@@ -1,6 +1,6 @@
 /** From words, picture and seed to a plan: which way the camera goes, and how far. */
 
-import type { Size } from '../../media/cover.ts'
+import type { Size } from '../../media/crop.ts'
 import type { CameraWords } from './words.ts'
 
 /** A point of a picture; 0,0 is its left upper corner, 1,1 the right lower. */

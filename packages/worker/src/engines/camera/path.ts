@@ -1,6 +1,6 @@
 /** The camera's path: where it stands at each moment, always with the whole view inside the picture. */
 
-import type { Rectangle, Size } from '../../media/cover.ts'
+import type { Rectangle, Size } from '../../media/crop.ts'
 import type { Motion } from './motion.ts'
 
 /** Where the camera stands at one moment. */

@@ -8,7 +8,7 @@ import {
   type EncodedGraph,
   type Float32Tensor,
 } from '../../onnx/index.ts'
-import type { Size } from '../../media/cover.ts'
+import type { Size } from '../../media/crop.ts'
 import { chroma, luma, sampleFeatures } from './grid.ts'
 import type { Planes } from './working-picture.ts'
 

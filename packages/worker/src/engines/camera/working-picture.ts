@@ -1,7 +1,7 @@
 /** The picture as the graph samples it: nothing in it is finer than the frame can show, and it has several samples for each of the frame's pixels. */
 
 import type { Picture } from '../engine.ts'
-import { cropAndScale, type Rectangle, type Size } from '../../media/cover.ts'
+import { cropAndScale, type Rectangle, type Size } from '../../media/crop.ts'
 import { blueDifferenceOf, lumaOf, redDifferenceOf } from '../../media/frame-colour.ts'
 import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
 
