@@ -2,6 +2,7 @@
 import { EVENT_STREAM, JOB_EVENT, STREAM_HEARTBEAT_SECONDS } from '@kinora/protocol'
 import type { Logger } from 'pino'
 import type { Snapshot } from '../core.ts'
+import { joinSignals } from '../join-signals.ts'
 
 /** Milliseconds after which a browser connects again. */
 const RETRY = 2000
@@ -24,7 +25,8 @@ export function eventStream({
   heartbeat = STREAM_HEARTBEAT_SECONDS,
 }: EventStreamInput): Response {
   const gone = new AbortController()
-  const signal = AbortSignal.any([gone.signal, ...signals])
+  const joined = joinSignals([gone.signal, ...signals])
+  const { signal } = joined
   const encoder = new TextEncoder()
   let reader: (() => void) | undefined
   let beating: NodeJS.Timeout | undefined
@@ -39,6 +41,7 @@ export function eventStream({
           clearInterval(beating)
           reader?.()
           gone.abort()
+          joined.release()
           try {
             controller.close()
           } catch {

@@ -4,6 +4,7 @@
  */
 import { Agent, type Dispatcher, errors, request } from 'undici'
 import { type AllowedNetwork, createAddressCheck } from './address.ts'
+import { joinSignals } from '../join-signals.ts'
 import { FetchError } from './fetch-error.ts'
 import { createGuardedLookup, forbidden, type Resolve, resolveWithSystem } from './guarded-lookup.ts'
 
@@ -72,30 +73,44 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
     const timeout = init.timeout ?? options.timeout ?? 30_000
     const maxRedirects = init.maxRedirects ?? options.maxRedirects ?? 5
     const deadline = AbortSignal.timeout(timeout)
-    const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline
+    const { signal, release } = joinSignals(init.signal ? [init.signal, deadline] : [deadline])
+    try {
+      const limit = () => (deadline.aborted ? timeout : connectTimeout)
+      return await follow(address, init, { signal, maxRedirects, limit })
+    } catch (error) {
+      init.signal?.throwIfAborted()
+      throw error
+    } finally {
+      release()
+    }
+  }
 
+  async function follow(
+    address: string,
+    init: GuardedRequest,
+    { signal, maxRedirects, limit }: { signal: AbortSignal; maxRedirects: number; limit: () => number },
+  ): Promise<GuardedResponse> {
     let url = parseUrl(address)
     let { method = 'GET', headers = {}, body } = init
     for (let redirects = 0; ; redirects++) {
       checkLiteral(url, isAllowed)
-      try {
-        const response = await once(url, { method, headers, body, signal }, init.maxBytes ?? options.maxBytes)
-        const location = response.headers.get('location')
-        if (maxRedirects === 0 || !location || !REDIRECTS.has(response.status)) return response
-        if (redirects === maxRedirects) {
-          throw new FetchError('too_many_redirects', `${url.host} redirected more than ${maxRedirects} times.`)
-        }
-        const next = parseUrl(location, url)
-        if (next.origin !== url.origin) headers = withoutCredentials(headers)
-        if (response.status !== 307 && response.status !== 308 && method === 'POST') {
-          method = 'GET'
-          body = undefined
-        }
-        url = next
-      } catch (error) {
-        init.signal?.throwIfAborted()
-        throw toFetchError(error, url, deadline.aborted ? timeout : connectTimeout)
+      const here = url
+      const asked = { method, headers, body, signal }
+      const response = await once(here, asked, init.maxBytes ?? options.maxBytes).catch((error: unknown) => {
+        throw toFetchError(error, here, limit())
+      })
+      const location = response.headers.get('location')
+      if (maxRedirects === 0 || !location || !REDIRECTS.has(response.status)) return response
+      if (redirects === maxRedirects) {
+        throw new FetchError('too_many_redirects', `${url.host} redirected more than ${maxRedirects} times.`)
       }
+      const next = parseUrl(location, url)
+      if (next.origin !== url.origin) headers = withoutCredentials(headers)
+      if (response.status !== 307 && response.status !== 308 && method === 'POST') {
+        method = 'GET'
+        body = undefined
+      }
+      url = next
     }
   }
 

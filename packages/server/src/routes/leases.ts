@@ -12,6 +12,7 @@ import * as z from 'zod/mini'
 import { ApiError } from '../api-error.ts'
 import { limitBody, readJson } from '../http/body.ts'
 import type { KinoraContext } from '../http/context.ts'
+import { joinSignals } from '../join-signals.ts'
 import { body, described, json, parameter, plain } from './describe.ts'
 import type { Routes } from './parts.ts'
 
@@ -35,7 +36,8 @@ export const leaseRoutes: Routes = (app, { core, gate, requireWorker }) => {
     async (context) => {
       const { signal: client } = context.req.raw
       const claim = await readJson(context, LeaseRequest)
-      const lease = await core.leases.claim({ ...claim, signal: AbortSignal.any([client, gate.signal]) })
+      const { signal, release } = joinSignals([client, gate.signal])
+      const lease = await core.leases.claim({ ...claim, signal }).finally(release)
       if (!lease) return context.body(null, 204)
       if (client.aborted) {
         // Nobody is there to take it: without this the job would wait for the lease to run out.

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -120,6 +120,20 @@ describe('the disk driver', () => {
     )
     expect(new Set(urls).size).toBe(1)
     expect(await readdir(folder)).toEqual(['signing-key'])
+    await rm(folder, { recursive: true })
+  })
+
+  it('removes what a killed writer has left behind', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'kinora-drafts-'))
+    const drafts = path.join(folder, 'drafts')
+    await mkdir(drafts)
+    for (const name of ['old', 'new']) await writeFile(path.join(drafts, name), 'half a vid')
+    const dayBefore = Date.now() / 1000 - 25 * 3600
+    await utimes(path.join(drafts, 'old'), dayBefore, dayBefore)
+    await createDiskStorage({ folder, publicUrl: 'http://localhost' }).put('a', new Uint8Array(1), {
+      contentType: 'image/jpeg',
+    })
+    expect(await readdir(drafts)).toEqual(['new'])
     await rm(folder, { recursive: true })
   })
 

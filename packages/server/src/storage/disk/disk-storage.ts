@@ -13,7 +13,7 @@ import {
 } from '../storage.ts'
 import { createContentTypes } from './content-type.ts'
 import { ignoreMissing, isCode } from './file-error.ts'
-import { moveIntoPlace, readRange, writeDraft } from './object-file.ts'
+import { moveIntoPlace, readRange, removeOldDrafts, writeDraft } from './object-file.ts'
 import { serveObject } from './serve.ts'
 import { type Grant, signGrant } from './signed-url.ts'
 import { readSigningKey } from './signing-key.ts'
@@ -45,6 +45,10 @@ export function createDiskStorage(options: DiskStorageOptions): Storage {
     return signingKey
   }
 
+  let cleaned: Promise<void> | undefined
+  /** Once in a process: what writers that were killed have left behind. */
+  const cleanDrafts = (): Promise<void> => (cleaned ??= removeOldDrafts(drafts, now()).catch(() => undefined))
+
   async function sign(grant: Grant): Promise<string> {
     const base = typeof options.publicUrl === 'string' ? options.publicUrl : options.publicUrl()
     const query = signGrant(grant, await readKey())
@@ -64,6 +68,7 @@ export function createDiskStorage(options: DiskStorageOptions): Storage {
     put: (key, body, { contentType, maxBytes }) =>
       guard(async () => {
         const target = fileOf(key)
+        await cleanDrafts()
         const draft = await writeDraft(drafts, body, maxBytes)
         try {
           await types.write(key, contentType)

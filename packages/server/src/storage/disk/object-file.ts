@@ -1,8 +1,9 @@
 /** Objects as files: written beside the store and moved in whole, read in pieces from one open handle. */
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { StorageError } from '../storage.ts'
+import { ignoreMissing } from './file-error.ts'
 
 const CHUNK_BYTES = 256 * 1024
 
@@ -37,6 +38,16 @@ export async function writeDraft(
     throw error
   } finally {
     await handle.close()
+  }
+}
+
+/** Removes drafts that nobody has written to for a day. */
+export async function removeOldDrafts(folder: string, now: Date): Promise<void> {
+  const names = await readdir(folder).catch(ignoreMissing)
+  for (const name of names ?? []) {
+    const file = path.join(folder, name)
+    const stats = await stat(file).catch(ignoreMissing)
+    if (stats && now.getTime() - stats.mtimeMs > 24 * 3_600_000) await rm(file, { force: true })
   }
 }
 
