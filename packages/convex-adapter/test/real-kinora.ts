@@ -18,7 +18,7 @@ export type RealKinora = Awaited<ReturnType<typeof startRealKinora>>
 export async function startRealKinora(webhookSecret: string) {
   const child = spawn(
     process.execPath,
-    ['--conditions=@kinora/source', '--import', 'tsx', path.join(here, 'kinora-server.ts')],
+    ['--conditions=@kinora/source', '--import', 'tsx', fileURLToPath(new URL('./kinora-server.ts', import.meta.url))],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {
