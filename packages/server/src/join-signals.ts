@@ -17,14 +17,14 @@ export function joinSignals(signals: readonly AbortSignal[]): JoinedSignal {
     release()
     controller.abort(this.reason)
   }
-  // Thousands may wait for one signal, and all of them leave again: no reason to warn of a leak at the eleventh.
-  setMaxListeners(0, ...signals)
   for (const signal of signals) {
     if (signal.aborted) {
       release()
       controller.abort(signal.reason)
       break
     }
+    // Thousands may wait for one signal, and all of them leave again: no reason to warn of a leak at the eleventh.
+    setMaxListeners(0, signal)
     signal.addEventListener('abort', abort, { once: true })
   }
   return { signal: controller.signal, release }
