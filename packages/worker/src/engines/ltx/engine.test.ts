@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Engine, EngineRequest, Frame, ResolvedSettings } from '../engine.ts'
 import { createLtxEngine } from './engine.ts'
 
@@ -134,9 +134,54 @@ describe('what it cannot do, it says before any work', () => {
     )
   })
 
+  describe('a damaged copy of a checkpoint', () => {
+    let copy: string
+    beforeEach(async () => {
+      copy = await mkdtemp(join(tmpdir(), 'kinora-ltx-'))
+      await cp(checkpoint('v095'), copy, { recursive: true })
+    })
+    afterEach(() => rm(copy, { recursive: true }))
+
+    async function changeConfig(part: string, change: Record<string, unknown>) {
+      const file = join(copy, part, 'config.json')
+      await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...change }))
+    }
+
+    test('a file that was cut short', async () => {
+      await truncate(join(copy, 'transformer', 'diffusion_pytorch_model.safetensors'), 50_000)
+      await expect(createLtxEngine({ modelPath: copy })).rejects.toMatchObject({
+        code: 'model_broken',
+        message: expect.stringMatching(/cut short.*kinora models pull/s),
+      })
+    })
+
+    test('weights that are not those of the config', async () => {
+      await changeConfig('transformer', { num_layers: 4 })
+      await expect(createLtxEngine({ modelPath: copy })).rejects.toThrow(
+        /no tensor transformer_blocks\.3\..*different models/,
+      )
+      await changeConfig('transformer', { num_layers: 3, attention_head_dim: 8 })
+      await expect(createLtxEngine({ modelPath: copy })).rejects.toThrow(/has the shape \[32.*but the config says \[16/)
+    })
+
+    test('a config that it does not know', async () => {
+      await changeConfig('transformer', { qk_norm: 'layer_norm' })
+      await expect(createLtxEngine({ modelPath: copy })).rejects.toThrow(
+        /qk_norm = "layer_norm", which the ltx engine does not know/,
+      )
+    })
+
+    test('a missing part', async () => {
+      await rm(join(copy, 'vae'), { recursive: true })
+      await expect(createLtxEngine({ modelPath: copy })).rejects.toThrow(
+        /vae.config\.json does not exist.*kinora models pull/,
+      )
+    })
+  })
+
   test('an unknown recipe', async () => {
     await expect(createLtxEngine({ modelPath: checkpoint('v090'), recipe: 'fast' })).rejects.toThrow(
-      /no recipe fast\. Known are 13b-distilled/,
+      /no recipe fast\. Known are 2b-0\.9\.8-distilled/,
     )
   })
 

@@ -10,7 +10,7 @@ import { openCheckpoint, type Checkpoint, type CheckpointLocation } from './chec
 import { decodeVideo, type DecodeOptions } from './decode.ts'
 import { seededDraws } from './draws.ts'
 import { generateLatents, latentSize, passSizes, type VideoSettings } from './generate.ts'
-import { createModels, type LtxModels, type ModelOptions } from './models.ts'
+import { checkWeights, createModels, type LtxModels, type ModelOptions } from './models.ts'
 import type { ComputeType } from './parameters.ts'
 import { coverPicture, pictureToPixels, pixelsToFrames, resizePixels } from './picture.ts'
 import { Progress, about } from './progress.ts'
@@ -71,6 +71,7 @@ export async function createLtxEngine(options: LtxEngineOptions): Promise<Engine
       path: options.modelPath,
       ...(options.modelName !== undefined && { name: shortName(options.modelName) }),
     })
+    checkWeights(checkpoint)
     const recipe = chooseRecipe(checkpoint, options.recipe)
     const { provider, reason } = await chooseProvider(options.provider ?? 'auto')
     const precision = choosePrecision(options.precision ?? 'auto', provider)

@@ -1,10 +1,10 @@
 /** The checkpoint's networks as functions: text to embeddings, pixels to latents, latents to velocity, latents to pixels. */
 
 import {
+  elementCount,
   float32Output,
   float32Tensor,
   int64Tensor,
-  type EncodedGraph,
   type Float32Tensor,
   type Provider,
   type Tensor,
@@ -78,19 +78,18 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
   const room = new SessionRoom({ provider, keepLoaded, ...(threads !== undefined && { threads }) })
   const tokenizer = await loadTokenizer(checkpoint.tokenizerFolder)
   const { transformer, vae, textEncoder, upsampler } = checkpoint
+  const int8 = { textEncoder: quantized.textEncoder ?? new Map(), transformer: quantized.transformer ?? new Map() }
   const decoder = once(() => buildVaeDecoder(vae.config, vae.tensors, { compute }))
   const load = {
-    textEncoder: loadable(textEncoder.tensors, () =>
-      buildTextEncoder(textEncoder.config, textEncoder.tensors, {
-        compute,
-        quantized: quantized.textEncoder ?? new Map(),
-      }),
+    textEncoder: loadable(
+      textEncoder.tensors,
+      () => buildTextEncoder(textEncoder.config, textEncoder.tensors, { compute, quantized: int8.textEncoder }),
+      int8.textEncoder,
     ),
-    transformer: loadable(transformer.tensors, () =>
-      buildTransformer(transformer.config, transformer.tensors, {
-        compute,
-        quantized: quantized.transformer ?? new Map(),
-      }),
+    transformer: loadable(
+      transformer.tensors,
+      () => buildTransformer(transformer.config, transformer.tensors, { compute, quantized: int8.transformer }),
+      int8.transformer,
     ),
     vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute })),
     vaeDecoder: loadable(vae.tensors, decoder),
@@ -157,14 +156,31 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
   }
 }
 
-function loadable(tensors: Tensors, build: () => BuiltGraph): () => LoadableGraph {
+/**
+ * Whether every tensor that the networks need is there, with the shape that the configs say: builds the graphs and drops them, which takes
+ * milliseconds, so that a wrong file is found before anything is loaded.
+ * @throws EngineError `weights_mismatch`, `unsupported_weights`
+ */
+export function checkWeights({ transformer, vae, textEncoder, upsampler }: Checkpoint): void {
+  const options = { compute: 'float32' } as const
+  buildTextEncoder(textEncoder.config, textEncoder.tensors, options)
+  buildTransformer(transformer.config, transformer.tensors, options)
+  buildVaeEncoder(vae.config, vae.tensors, options)
+  buildVaeDecoder(vae.config, vae.tensors, options)
+  if (upsampler !== undefined) buildLatentUpsampler(upsampler.config, upsampler.tensors, options)
+}
+
+function loadable(
+  tensors: Tensors,
+  build: () => BuiltGraph,
+  quantized: QuantizedWeights = new Map(),
+): () => LoadableGraph {
   return () => {
     const { graph, used } = build()
     let inflatedBytes = 0
     for (const name of used)
-      inflatedBytes += 4 * (tensors.get(name)?.shape.reduce((product, size) => product * size, 1) ?? 0)
-    const encoded: EncodedGraph = graph.encode()
-    return { graph: encoded, inflatedBytes }
+      inflatedBytes += (quantized.has(name) ? 1 : 4) * elementCount(tensors.get(name)?.shape ?? [0])
+    return { graph: graph.encode(), inflatedBytes }
   }
 }
 
