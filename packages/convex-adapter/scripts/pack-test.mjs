@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * What a user gets: packs @kinora/convex and @kinora/protocol, installs the tarballs into an empty Convex project outside of this repository
- * (`empty-project`, whose `functions` become its `convex`), and there
+ * (`empty-project`), and there
  *
  *   1. resolves every entry of `exports`, and imports those that Node can run
  *   2. generates code, so that `components.kinora` is typed as users have it
@@ -36,9 +36,7 @@ async function main() {
   const tarballs = { '@kinora/convex': pack(root), '@kinora/protocol': pack(protocol) }
 
   step('install')
-  cpSync(path.join(root, 'empty-project/functions'), path.join(project, 'convex'), { recursive: true })
-  cpSync(path.join(root, 'empty-project/src'), path.join(project, 'src'), { recursive: true })
-  cpSync(path.join(root, 'empty-project/tsconfig.json'), path.join(project, 'tsconfig.json'))
+  cpSync(path.join(root, 'empty-project'), project, { recursive: true })
   writeFileSync(path.join(project, 'package.json'), JSON.stringify(manifest(tarballs), null, 2))
   run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], project)
 

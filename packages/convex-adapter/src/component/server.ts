@@ -156,7 +156,9 @@ async function reach(url: string, init: RequestInit, what: string): Promise<Resp
 
 /** Convex's own fetch has its own time limit, knows no signals, and older versions of it no `AbortSignal.timeout`. */
 function deadline(milliseconds: number): { signal?: AbortSignal } {
-  return 'timeout' in AbortSignal ? { signal: AbortSignal.timeout(milliseconds) } : {}
+  return typeof AbortSignal !== 'undefined' && 'timeout' in AbortSignal
+    ? { signal: AbortSignal.timeout(milliseconds) }
+    : {}
 }
 
 async function refusal(response: Response): Promise<ServerError> {
