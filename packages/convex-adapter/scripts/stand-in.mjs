@@ -6,7 +6,8 @@
  * read from the sources of convex 1.48.0 (src/cli/lib/deployApi); pin convex exactly, another version may ask for more.
  */
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -42,7 +43,7 @@ export async function startStandIn() {
     url: `http://127.0.0.1:${server.address().port}`,
     close() {
       server.close()
-      void rm(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }
