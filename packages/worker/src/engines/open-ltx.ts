@@ -1,5 +1,6 @@
 /** Opens the engine `ltx` from a worker's options: brings the weights onto this machine where they are missing, then loads them. */
 
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { formatBytes } from '../weights/index.ts'
 import { hubOptionsFromEnvironment, resolveModelPath, type PullProgress } from '../weights/hub/index.ts'
@@ -16,31 +17,49 @@ const LtxOptions = z.object({
   keepLoaded: z.optional(z.boolean()),
   threads: z.optional(z.int()),
   cacheFolder: z.optional(z.string()),
+  textEncoder: z.optional(z.string()),
+  tokenizer: z.optional(z.string()),
+  latentUpsampler: z.optional(z.string()),
+  decodeMemory: z.optional(z.int()),
 })
 
 /** @throws EngineError `invalid_settings` for options that are no options; whatever the hub and the engine throw */
 export async function openLtx(options: EngineOptions, { log, signal }: OpenContext): Promise<Engine> {
   const parsed = LtxOptions.safeParse(options)
   if (!parsed.success) throw new EngineError('invalid_settings', `Options of ltx: ${z.prettifyError(parsed.error)}`)
-  const { modelPath, precision, provider, recipe, keepLoaded, threads, cacheFolder } = parsed.data
+  const { modelPath, textEncoder, tokenizer, latentUpsampler, ...chosen } = parsed.data
+  const hub = hubOptionsFromEnvironment(process.env)
   const path = await resolveModelPath(modelPath, {
-    ...hubOptionsFromEnvironment(process.env),
+    ...hub,
     signal,
     onLicense: log,
     onProgress: (progress) => log(describePull(modelPath, progress)),
   })
+  // Where `kinora models remove` looks for int8 editions of what it removes.
+  const cache = hub.cacheDir === undefined ? {} : { cacheFolder: join(hub.cacheDir, 'int8') }
   return createLtxEngine({
     modelPath: path,
     modelName: modelPath,
+    parts: given({ textEncoder, tokenizer, latentUpsampler }),
     signal,
     log,
-    ...(precision !== undefined && { precision }),
-    ...(provider !== undefined && { provider }),
-    ...(recipe !== undefined && { recipe }),
-    ...(keepLoaded !== undefined && { keepLoaded }),
-    ...(threads !== undefined && { threads }),
-    ...(cacheFolder !== undefined && { cacheFolder }),
+    ...cache,
+    ...given(chosen),
   })
+}
+
+/** Without what was not said: our options are there or not, never undefined. */
+function given<T extends object>(options: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const said: { [Key in keyof T]?: Exclude<T[Key], undefined> } = {}
+  for (const key in options) {
+    const value = options[key]
+    if (isSaid(value)) said[key] = value
+  }
+  return said
+}
+
+function isSaid<T>(value: T): value is Exclude<T, undefined> {
+  return value !== undefined
 }
 
 function describePull(model: string, progress: PullProgress): string {
