@@ -106,7 +106,8 @@ async function measure(program: string, programArguments: readonly string[], job
     child.on('close', resolve)
   })
   if (code === 0) return JSON.parse(output.trim().split('\n').at(-1) ?? '')
-  return errors.trim().split('\n').at(-1) ?? `ended with ${code ?? 'a signal'}`
+  const lines = errors.trim().split('\n')
+  return lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? `ended with ${code ?? 'a signal'}`
 }
 
 function report(piece: string, runner: string, measured: Measured | string): void {

@@ -7,11 +7,6 @@ export interface FloatAttribute {
   readonly value: number
 }
 
-export interface FloatsAttribute {
-  readonly kind: 'floats'
-  readonly values: readonly number[]
-}
-
 /** A small tensor written into the graph itself. */
 export interface TensorAttribute {
   readonly kind: 'tensor'
@@ -21,14 +16,10 @@ export interface TensorAttribute {
 }
 
 /** A plain number is an integer, a plain array a list of integers. */
-export type Attribute = number | readonly number[] | string | FloatAttribute | FloatsAttribute | TensorAttribute
+export type Attribute = number | readonly number[] | string | FloatAttribute | TensorAttribute
 
 export type Attributes = Readonly<Record<string, Attribute>>
 
 export function float(value: number): FloatAttribute {
   return { kind: 'float', value }
-}
-
-export function floats(values: readonly number[]): FloatsAttribute {
-  return { kind: 'floats', values }
 }

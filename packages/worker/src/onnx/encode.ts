@@ -10,7 +10,7 @@ import type { Dimension, Initializer, Model, Node, Value } from './model.ts'
 const irVersion = 10
 
 const external = 1
-const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const
+const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const
 
 /**
  * @returns the bytes of a ModelProto, small even for huge models: weights stay in their files
@@ -66,9 +66,6 @@ function encodeAttribute(writer: BinaryWriter, attribute: Attribute): void {
   } else if (attribute.kind === 'float') {
     writer.tag(2, WireType.Bit32).float(attribute.value)
     varint(writer, 20, attributeTypes.float)
-  } else if (attribute.kind === 'floats') {
-    for (const value of attribute.values) writer.tag(7, WireType.Bit32).float(value)
-    varint(writer, 20, attributeTypes.floats)
   } else {
     message(writer, 5, () => encodeTensor(writer, attribute.dtype, attribute.shape, attribute.bytes))
     varint(writer, 20, attributeTypes.tensor)

@@ -9,12 +9,12 @@
  *     const { y } = await session.run({ x: ..., grid: ... })
  */
 
-export { float, floats, type Attribute, type Attributes } from './attributes.ts'
-export { bytesPerElement, elementCount, type DataType } from './data-type.ts'
+export { float } from './attributes.ts'
 export { missingCudaKernels } from './cuda-kernels.ts'
-export type { EncodedGraph, OperatorOptions } from './graph.ts'
-export type { Dimension, FileRange, Initializer, Model, Node, Value } from './model.ts'
+export { elementCount, type DataType } from './data-type.ts'
+export type { EncodedGraph } from './graph.ts'
+export type { Initializer, Value } from './model.ts'
 export { graph, Graph } from './operators.ts'
 export { detectProvider, type Provider, type ProviderChoice } from './provider.ts'
-export { float32Output, openSession, SessionError, type Session, type SessionOptions } from './sessions.ts'
-export * from './tensors.ts'
+export { float32Output, openSession, SessionError, type Session } from './sessions.ts'
+export { float32Tensor, int64Tensor, type Float32Tensor, type Tensor } from './tensors.ts'

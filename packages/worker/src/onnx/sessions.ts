@@ -76,11 +76,7 @@ export async function openSession(graph: EncodedGraph, options: SessionOptions =
   }
 }
 
-async function create(
-  graph: EncodedGraph,
-  provider: Provider,
-  options: SessionOptions,
-): Promise<InferenceSession> {
+async function create(graph: EncodedGraph, provider: Provider, options: SessionOptions): Promise<InferenceSession> {
   const stay = options.weightsStayInFiles === true && provider === 'cpu'
   const extra = {
     session: {

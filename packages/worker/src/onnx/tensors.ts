@@ -47,12 +47,6 @@ export function int64Tensor(shape: readonly number[], data: readonly number[]): 
   return { dtype: 'int64', shape, data: BigInt64Array.from(data, BigInt) }
 }
 
-/** @throws RangeError where the number of elements does not fit the shape */
-export function int32Tensor(shape: readonly number[], data: Int32Array | readonly number[]): Int32Tensor {
-  checkLength(data.length, shape)
-  return { dtype: 'int32', shape, data: data instanceof Int32Array ? data : Int32Array.from(data) }
-}
-
 function checkLength(length: number, shape: readonly number[]): void {
   if (length !== elementCount(shape))
     throw new RangeError(`A tensor of shape [${shape.join(', ')}] has ${elementCount(shape)} elements, not ${length}.`)

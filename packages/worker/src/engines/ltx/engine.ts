@@ -100,18 +100,18 @@ async function chooseProvider(asked: Provider | 'auto'): Promise<{ provider: Pro
   if (asked === 'auto' || found.provider === 'cuda') return found
   throw new EngineError(
     'no_cuda',
-    `CUDA was asked for, but ${found.reason}. Install the CUDA libraries that docs/ltx.md names, or use --provider cpu.`,
+    `CUDA was asked for, but ${found.reason}. Install the CUDA libraries that docs/ltx.md names, or leave the provider to the engine.`,
   )
 }
 
 function choosePrecision(asked: Precision | 'auto', provider: Provider): Precision {
   if (asked === 'auto') return provider === 'cuda' ? 'bf16' : 'fp32'
   if (provider === 'cuda' && asked === 'int8')
-    throw new EngineError('unsupported_precision', 'int8 is for CPUs. On CUDA use --precision bf16 or fp16.')
+    throw new EngineError('unsupported_precision', 'int8 is for CPUs. On CUDA use bf16 or fp16.')
   if (provider === 'cpu' && asked === 'bf16') {
     throw new EngineError(
       'unsupported_precision',
-      'ONNX Runtime computes no bf16 on CPUs. Use --precision fp32, or int8 for speed; bf16 files are read either way.',
+      'ONNX Runtime computes no bf16 on CPUs. Use fp32, or int8 for speed; bf16 files are read either way.',
     )
   }
   return asked

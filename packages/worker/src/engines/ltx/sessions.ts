@@ -86,7 +86,7 @@ function explained(error: SessionError, name: string): EngineError {
   if (error.outOfMemory) {
     return new EngineError(
       'out_of_memory',
-      `Memory ran out in ${name}. Ask for a smaller video (width, height or duration), or start the worker with a smaller precision (--precision int8 on CPU, fp16 or bf16 on CUDA) and without --keep-loaded.`,
+      `Memory ran out in ${name}. Ask for a smaller video (width, height or duration), or start the worker with a smaller precision (PRECISION=int8 on CPU, bf16 or fp16 on CUDA) and without keepLoaded.`,
       { cause: error },
     )
   }
