@@ -1,5 +1,5 @@
 /** Every example, run as its reader would run it, against one Kinora on this machine. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -83,7 +83,6 @@ describe('against a server', () => {
 
   it("readme/sdk.ts, the README's first code, makes a video", async () => {
     const photo = join(folder, 'photo.jpg')
-    const { copyFile } = await import('node:fs/promises')
     await copyFile(PHOTO, photo)
     const run = startTypeScript(example('readme/sdk.ts'), [], { environment, cwd: folder })
     expect(await run.ended(), run.output()).toMatchObject({ code: 0 })
@@ -102,7 +101,7 @@ describe('with a server of its own', () => {
     const port = String(await freePort())
     const cwd = await mkdtemp(join(folder, 'host-'))
     const url = `http://127.0.0.1:${port}`
-    const server = startTypeScript(example(file), [], { environment: { PORT: port, ...SECRETS, ...more }, cwd })
+    const server = startTypeScript(example(file), [], { environment: { PORT: port, PUBLIC_URL: `${url}/video`, ...SECRETS, ...more }, cwd })
     const worker = startTheWorker({ API_URL: `${url}/video`, WORKER_TOKEN: SECRETS.WORKER_TOKEN, ENGINE: 'camera', MAX_IDLE_SECONDS: '0' })
     try {
       await expect.poll(async () => (await fetch(url).catch(() => null))?.status, { timeout: 30_000, message: server.output() }).toBeDefined()
@@ -130,11 +129,9 @@ describe('with a server of its own', () => {
   })
 
   it("readme/mount.ts and readme/worker.ts, the README's server and worker, make a video together", async () => {
-    const port = await freePort()
-    void port
     await host(
       'readme/mount.ts',
-      { API_KEY: 'api-key-of-the-readme', PUBLIC_URL: 'http://127.0.0.1/video' },
+      { API_KEY: 'api-key-of-the-readme' },
       async (url) => {
         const kinora = new Kinora({ baseUrl: `${url}/video`, apiKey: 'api-key-of-the-readme' })
         const job = await kinora.generate({ image: await fromPath(PHOTO), model: 'camera', ...SMALL })
