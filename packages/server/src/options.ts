@@ -118,7 +118,7 @@ function checkPublicUrl(text: string): string {
 
 export function readCors(option: KinoraOptions['cors']): MiddlewareHandler | undefined {
   if (option === undefined || option === false) return undefined
-  return cors({
+  const allow = cors({
     origin: option === true ? '*' : [...option.origins],
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     allowHeaders: ['authorization', 'content-type', 'range', ...Object.values(HEADERS)],
@@ -133,4 +133,10 @@ export function readCors(option: KinoraOptions['cors']): MiddlewareHandler | und
     ],
     maxAge: 600,
   })
+  return async (context, next) => {
+    if (context.req.method === 'OPTIONS') return allow(context, next)
+    // Onto the answer that is there: set before it, the headers would cost a copy of it through a stream.
+    await next()
+    await allow(context, async () => undefined)
+  }
 }

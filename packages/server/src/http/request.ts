@@ -28,7 +28,7 @@ export function requestMiddleware(
           new ApiError('shutting_down', 'The server is shutting down: try again.', { retryAfter: 2 }),
           state,
         )
-        context.header('connection', 'close')
+        context.res.headers.set('connection', 'close')
       } else {
         await next()
       }
@@ -36,14 +36,15 @@ export function requestMiddleware(
       leave()
     }
 
-    context.header(HEADERS.requestId, requestId)
-    context.header('x-content-type-options', 'nosniff')
-    context.header('referrer-policy', 'no-referrer')
-    if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store')
+    // Set on the answer as it is: `context.header` would make a new one of its body's stream each time.
+    const { headers, status } = context.res
+    headers.set(HEADERS.requestId, requestId)
+    headers.set('x-content-type-options', 'nosniff')
+    headers.set('referrer-policy', 'no-referrer')
+    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
 
-    const { status } = context.res
     // The rest of a body that was refused is never read, and no further request can follow it on the same connection.
-    if (status >= 400 && hasUnreadBody(context.req)) context.header('connection', 'close')
+    if (status >= 400 && hasUnreadBody(context.req)) headers.set('connection', 'close')
     const level = status >= 500 ? 'warn' : CHATTY.test(route) && status < 400 ? 'debug' : 'info'
     const jobId = state.jobId ?? context.req.param('jobId')
     state.logger[level](
