@@ -5,7 +5,12 @@ export default defineConfig({
   resolve: { conditions: ['@kinora/source'] },
   ssr: { resolve: { conditions: ['@kinora/source'], externalConditions: ['@kinora/source'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/test/**/*.test.ts',
+      'examples/**/*.test.ts',
+      'test/**/*.test.ts',
+    ],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -11,7 +11,10 @@ const versions = process.argv.length > 2 ? process.argv.slice(2) : ['20', '22', 
 let failed = 0
 for (const version of versions) {
   const node = version === process.versions.node.split('.')[0] ? process.execPath : install(version)
-  const run = spawnSync(node, ['node_modules/vitest/vitest.mjs', 'run', 'packages/protocol', 'packages/sdk'], { cwd: root, stdio: 'inherit' })
+  const run = spawnSync(node, ['node_modules/vitest/vitest.mjs', 'run', 'packages/protocol', 'packages/sdk'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
   const shown = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout?.trim() ?? version
   console.log(`Node ${shown}: ${run.status === 0 ? 'passed' : 'FAILED'}`)
   if (run.status !== 0) failed += 1
@@ -25,9 +28,14 @@ function install(version) {
   if (existsSync(binary)) return binary
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-  const npm = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `${name}@${version}`], { cwd: folder, stdio: 'inherit' })
+  const npm = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `${name}@${version}`], {
+    cwd: folder,
+    stdio: 'inherit',
+  })
   if (npm.status !== 0 || !existsSync(binary)) {
-    console.error(`Could not install ${name}@${version} from npm, which carries the Node ${version} binary for this platform.`)
+    console.error(
+      `Could not install ${name}@${version} from npm, which carries the Node ${version} binary for this platform.`,
+    )
     process.exit(1)
   }
   return binary

@@ -26,11 +26,19 @@ try {
   for (const folder of packages) {
     const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
     if (!existsSync(join(folder, 'dist'))) throw new Error(`${name} is not built: npm run build comes first.`)
-    const packed = spawnSync('npm', ['pack', '--json', '--pack-destination', project], { cwd: folder, encoding: 'utf8' })
+    const packed = spawnSync('npm', ['pack', '--json', '--pack-destination', project], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
     if (packed.status !== 0) throw new Error(packed.stderr)
     const report = JSON.parse(packed.stdout)
     const [{ filename, files, size }] = Array.isArray(report) ? report : Object.values(report)
-    const strangers = files.filter(({ path }) => /(\.test\.|\.map$|\/test\/|\/bench\/|tsconfig|\.tgz$)/.test(path) && !path.endsWith('.d.ts.map') && !path.endsWith('.js.map'))
+    const strangers = files.filter(
+      ({ path }) =>
+        /(\.test\.|\.map$|\/test\/|\/bench\/|tsconfig|\.tgz$)/.test(path) &&
+        !path.endsWith('.d.ts.map') &&
+        !path.endsWith('.js.map'),
+    )
     if (strangers.length > 0) throw new Error(`${name} would publish ${strangers.map(({ path }) => path).join(', ')}`)
     console.log(`${name}: ${files.length} files, ${Math.ceil(size / 1024)} kB packed`)
     tarballs[name] = `file:${join(project, filename)}`
@@ -52,7 +60,21 @@ try {
   run('npx', ['tsc', '-p', '.'])
   run(process.execPath, ['out/program.js'])
   run('npx', ['kinora', '--version'])
-  run('npx', ['kinora', 'generate', 'photo.jpg', '--prompt', 'pan left', '--duration', '1', '--width', '320', '--height', '192', '--output', 'from-command.mp4'])
+  run('npx', [
+    'kinora',
+    'generate',
+    'photo.jpg',
+    '--prompt',
+    'pan left',
+    '--duration',
+    '1',
+    '--width',
+    '320',
+    '--height',
+    '192',
+    '--output',
+    'from-command.mp4',
+  ])
   if (!existsSync(join(project, 'from-command.mp4'))) throw new Error('kinora generate left no video')
   console.log('The packed packages install, type-check and run.')
 } finally {

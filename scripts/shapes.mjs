@@ -11,7 +11,9 @@ for (const folder of readdirSync(join(root, 'packages'))) {
   const cwd = join(root, 'packages', folder)
   const manifest = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'))
   // Entry points that are data or types alone have nothing to resolve at run time.
-  const excluded = Object.keys(manifest.exports ?? {}).filter((path) => path.endsWith('.json') || path.includes('*') || path.includes('_generated'))
+  const excluded = Object.keys(manifest.exports ?? {}).filter(
+    (path) => path.endsWith('.json') || path.includes('*') || path.includes('_generated'),
+  )
   const exclude = excluded.length > 0 ? ['--exclude-entrypoints', ...excluded] : []
   const checks = {
     publint: ['run', '--strict'],
@@ -19,7 +21,11 @@ for (const folder of readdirSync(join(root, 'packages'))) {
     attw: ['--pack', '.', '--profile', 'esm-only', '--format', 'ascii', '--quiet', ...exclude],
   }
   for (const [tool, args] of Object.entries(checks)) {
-    const { status } = spawnSync('npx', ['--no-install', tool, ...args], { cwd, stdio: 'inherit', env: { ...process.env, npm_config_loglevel: 'error' } })
+    const { status } = spawnSync('npx', ['--no-install', tool, ...args], {
+      cwd,
+      stdio: 'inherit',
+      env: { ...process.env, npm_config_loglevel: 'error' },
+    })
     if (status !== 0) {
       failed += 1
       console.error(`${manifest.name}: ${tool} found something`)

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 const packages = readdirSync(join(root, 'packages')).map((folder) => join('packages', folder))
-const projects = ['.', ...packages, ...packages.map((folder) => join(folder, 'example'))].filter((folder) => existsSync(join(root, folder, 'tsconfig.json')))
+const projects = ['.', ...packages, ...packages.map((folder) => join(folder, 'example'))].filter((folder) =>
+  existsSync(join(root, folder, 'tsconfig.json')),
+)
 
 let failed = 0
 for (const project of projects) {

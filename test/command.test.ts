@@ -32,10 +32,15 @@ describe('kinora generate', () => {
   })
 
   it('answers programs with --json', async () => {
-    const run = startKinora(['generate', PHOTO, ...SMALL, '--seed', '7', '--output', 'second.mp4', '--json'], { cwd: folder })
+    const run = startKinora(['generate', PHOTO, ...SMALL, '--seed', '7', '--output', 'second.mp4', '--json'], {
+      cwd: folder,
+    })
     expect(await run.ended(), run.output()).toMatchObject({ code: 0 })
     const result: unknown = JSON.parse(run.stdout())
-    expect(result).toMatchObject({ output: join(folder, 'second.mp4'), job: { status: 'completed', seed: 7, width: 192 } })
+    expect(result).toMatchObject({
+      output: join(folder, 'second.mp4'),
+      job: { status: 'completed', seed: 7, width: 192 },
+    })
   })
 
   it('does not replace a file unless told to', async () => {
@@ -89,7 +94,9 @@ describe('kinora dev', () => {
     const [, url] = await first.prints(/Kinora runs at\s+(\S+)/)
     const [, key] = await first.prints(/API key\s+(\S+)/)
 
-    const generated = startKinora(['generate', PHOTO, ...SMALL, '--data-dir', dataDir, '--output', 'from-dev.mp4'], { cwd: folder })
+    const generated = startKinora(['generate', PHOTO, ...SMALL, '--data-dir', dataDir, '--output', 'from-dev.mp4'], {
+      cwd: folder,
+    })
     expect(await generated.ended(), generated.output()).toMatchObject({ code: 0 })
     expect(generated.output()).toContain(`Using kinora dev at ${url}`)
 
@@ -117,7 +124,8 @@ describe('kinora serve and worker', () => {
     const server = startKinora(['serve'], { environment: { NODE_ENV: 'production' } })
     expect(await server.ended()).toMatchObject({ code: 2 })
     expect(server.output().trim().split('\n')).toHaveLength(1)
-    for (const name of ['API_KEY', 'WEBHOOK_SECRET', 'WORKER_TOKEN', 'PUBLIC_URL', 'REDIS_URL']) expect(server.output()).toContain(name)
+    for (const name of ['API_KEY', 'WEBHOOK_SECRET', 'WORKER_TOKEN', 'PUBLIC_URL', 'REDIS_URL'])
+      expect(server.output()).toContain(name)
 
     const worker = startKinora(['worker'])
     expect(await worker.ended()).toMatchObject({ code: 2 })

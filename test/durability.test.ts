@@ -98,7 +98,8 @@ describe.each(['embedded', 'redis'] as const)('%s', (store) => {
     expect(new Set(accepted).size).toBe(JOBS)
 
     await vi.waitFor(
-      () => expect(new Set(receiver.received.map((message) => message.payload.job_id)).size, diagnosis(running)).toBe(JOBS),
+      () =>
+        expect(new Set(receiver.received.map((message) => message.payload.job_id)).size, diagnosis(running)).toBe(JOBS),
       { timeout: 180_000, interval: 100 },
     )
     expect(receiver.refused).toEqual([])
@@ -123,7 +124,15 @@ async function submit(url: string, key: string, photo: Blob, number: number, web
     async () => {
       const form = new FormData()
       form.set('image', photo, 'photo.jpg')
-      const fields = { prompt: 'zoom in', duration: 1, fps: 8, width: 192, height: 128, seed: number, webhook_url: webhookUrl }
+      const fields = {
+        prompt: 'zoom in',
+        duration: 1,
+        fps: 8,
+        width: 192,
+        height: 128,
+        seed: number,
+        webhook_url: webhookUrl,
+      }
       for (const [name, value] of Object.entries(fields)) form.set(name, String(value))
       const response = await fetch(`${url}/api/v1/generate`, {
         method: 'POST',

@@ -34,7 +34,9 @@ describe('against a server', () => {
 
   it('node-script makes a video', async () => {
     const video = join(folder, 'node-script.mp4')
-    const run = startTypeScript(example('node-script/generate.ts'), [PHOTO, 'the camera drifts to the left', video], { environment })
+    const run = startTypeScript(example('node-script/generate.ts'), [PHOTO, 'the camera drifts to the left', video], {
+      environment,
+    })
     expect(await run.ended(), run.output()).toMatchObject({ code: 0 })
     expect(await countFrames(await readFile(video))).toBe(49)
   })
@@ -61,13 +63,17 @@ describe('against a server', () => {
   })
 
   it('integration finds a wrong key', async () => {
-    const run = startTypeScript(example('integration/check.ts'), [], { environment: { ...environment, API_KEY: 'a-wrong-key' } })
+    const run = startTypeScript(example('integration/check.ts'), [], {
+      environment: { ...environment, API_KEY: 'a-wrong-key' },
+    })
     expect(await run.ended()).toMatchObject({ code: 1 })
     expect(run.output()).toContain('Invalid API key')
   })
 
   it('webhook-receiver receives a signed message', async () => {
-    const receiver = startTypeScript(example('webhook-receiver/receiver.ts'), [], { environment: { ...environment, PORT: '0' } })
+    const receiver = startTypeScript(example('webhook-receiver/receiver.ts'), [], {
+      environment: { ...environment, PORT: '0' },
+    })
     try {
       const url = (await receiver.prints(/Webhooks go to (\S+)/))[1]!
       const kinora = new Kinora({ baseUrl: local.url, apiKey: local.apiKey })
@@ -96,15 +102,26 @@ describe('with a server of its own', () => {
     file: string,
     more: Record<string, string>,
     use: (url: string, server: RunningProcess) => Promise<void>,
-    startTheWorker: (environment: Record<string, string>) => RunningProcess = (environment) => startKinora(['worker'], { environment }),
+    startTheWorker: (environment: Record<string, string>) => RunningProcess = (environment) =>
+      startKinora(['worker'], { environment }),
   ): Promise<void> {
     const port = String(await freePort())
     const cwd = await mkdtemp(join(folder, 'host-'))
     const url = `http://127.0.0.1:${port}`
-    const server = startTypeScript(example(file), [], { environment: { PORT: port, PUBLIC_URL: `${url}/video`, ...SECRETS, ...more }, cwd })
-    const worker = startTheWorker({ API_URL: `${url}/video`, WORKER_TOKEN: SECRETS.WORKER_TOKEN, ENGINE: 'camera', MAX_IDLE_SECONDS: '0' })
+    const server = startTypeScript(example(file), [], {
+      environment: { PORT: port, PUBLIC_URL: `${url}/video`, ...SECRETS, ...more },
+      cwd,
+    })
+    const worker = startTheWorker({
+      API_URL: `${url}/video`,
+      WORKER_TOKEN: SECRETS.WORKER_TOKEN,
+      ENGINE: 'camera',
+      MAX_IDLE_SECONDS: '0',
+    })
     try {
-      await expect.poll(async () => (await fetch(url).catch(() => null))?.status, { timeout: 30_000, message: server.output() }).toBeDefined()
+      await expect
+        .poll(async () => (await fetch(url).catch(() => null))?.status, { timeout: 30_000, message: server.output() })
+        .toBeDefined()
       await use(url, server)
     } finally {
       await Promise.all([worker.end('SIGTERM'), server.end('SIGTERM')])
@@ -113,7 +130,11 @@ describe('with a server of its own', () => {
 
   it('mount-hono lets in who is signed in, and harms nothing of the app', async () => {
     await host('mount-hono/server.ts', {}, async (url) => {
-      const login = await fetch(`${url}/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"user":"ada"}' })
+      const login = await fetch(`${url}/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"user":"ada"}',
+      })
       const cookie = login.headers.get('set-cookie')!.split(';')[0]!
       expect((await fetch(`${url}/video/api/v1/jobs`)).status).toBe(401)
       expect(await (await fetch(`${url}/api/hello`, { headers: { cookie } })).json()).toEqual({ hello: 'ada' })
@@ -156,7 +177,11 @@ describe('with a server of its own', () => {
         await page.click('#submit')
         await page.waitForSelector('#video:not([hidden])', { timeout: 60_000 })
         // A browser decodes it, which is what the page is for.
-        await page.waitForFunction('document.querySelector("#video").readyState >= 2 && document.querySelector("#video").videoWidth > 0', null, { timeout: 30_000 })
+        await page.waitForFunction(
+          'document.querySelector("#video").readyState >= 2 && document.querySelector("#video").videoWidth > 0',
+          null,
+          { timeout: 30_000 },
+        )
         expect(problems).toEqual([])
       } finally {
         await browser.close()

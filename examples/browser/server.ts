@@ -47,7 +47,8 @@ const kinora = await createKinora({
 
 const app = new Hono()
 app.get('/', (context) => {
-  if (!getCookie(context, 'visitor')) setCookie(context, 'visitor', randomUUID(), { httpOnly: true, sameSite: 'Strict' })
+  if (!getCookie(context, 'visitor'))
+    setCookie(context, 'visitor', randomUUID(), { httpOnly: true, sameSite: 'Strict' })
   return context.html(page)
 })
 app.get('/page.js', (context) => context.body(script, 200, { 'content-type': 'text/javascript' }))

@@ -9,7 +9,8 @@ import { Kinora } from '@kinora/sdk'
 import { downloadTo, fromPath } from '@kinora/sdk/node'
 import { createOutput, startLocal } from 'kinora'
 
-const [photo = fileURLToPath(new URL('../assets/rocket.jpg', import.meta.url)), prompt = 'the camera moves in slowly'] = process.argv.slice(2)
+const [photo = fileURLToPath(new URL('../assets/rocket.jpg', import.meta.url)), prompt = 'the camera moves in slowly'] =
+  process.argv.slice(2)
 const video = resolve('demo.mp4')
 const output = createOutput(process)
 
@@ -50,7 +51,9 @@ try {
     if (name !== 'completed') output.say(`${name.padEnd(44)} ${(milliseconds / 1000).toFixed(2).padStart(6)} s`)
   }
   const { size } = await stat(video)
-  output.result(`${video}: ${job.width}x${job.height}, ${job.num_frames} frames, ${Math.ceil(size / 1024)} kB`, { video })
+  output.result(`${video}: ${job.width}x${job.height}, ${job.num_frames} frames, ${Math.ceil(size / 1024)} kB`, {
+    video,
+  })
 } finally {
   await local.close()
 }

@@ -11,7 +11,11 @@ import { parseArgs } from 'node:util'
 import { isApiError, Kinora } from '@kinora/sdk'
 
 const { values, positionals } = parseArgs({
-  options: { full: { type: 'boolean', default: false }, model: { type: 'string' }, timeout: { type: 'string', default: '900' } },
+  options: {
+    full: { type: 'boolean', default: false },
+    model: { type: 'string' },
+    timeout: { type: 'string', default: '900' },
+  },
   allowPositionals: true,
 })
 const { API_URL, API_KEY } = process.env
@@ -19,7 +23,9 @@ if (!API_URL || !API_KEY) {
   console.error('Set API_URL and API_KEY.')
   process.exit(2)
 }
-const photo = new Blob([await readFile(positionals[0] ?? fileURLToPath(new URL('../assets/coffee.jpg', import.meta.url)))])
+const photo = new Blob([
+  await readFile(positionals[0] ?? fileURLToPath(new URL('../assets/coffee.jpg', import.meta.url))),
+])
 const kinora = new Kinora({ baseUrl: API_URL, apiKey: API_KEY })
 const settings = { prompt: 'zoom in slowly', duration: 1, ...(values.model ? { model: values.model } : {}) }
 
@@ -50,7 +56,8 @@ await check('a wrong key is refused', async () => {
 
 await check('bad input is refused with reasons', async () => {
   const error: unknown = await kinora.generate({ image: photo, duration: 99 }).catch((reason: unknown) => reason)
-  if (!isApiError(error) || error.status !== 400 || error.issues.length === 0) throw new Error(`expected 400 with issues, got ${String(error)}`)
+  if (!isApiError(error) || error.status !== 400 || error.issues.length === 0)
+    throw new Error(`expected 400 with issues, got ${String(error)}`)
   return error.issues.map((issue) => `${issue.path} ${issue.message}`).join('; ')
 })
 

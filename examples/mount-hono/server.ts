@@ -27,7 +27,9 @@ app.post('/login', async (context) => {
   setCookie(context, 'session', session, { httpOnly: true, sameSite: 'Lax' })
   return context.json({ user })
 })
-app.get('/api/hello', (context) => context.json({ hello: sessions.get(getCookie(context, 'session') ?? '')?.user ?? 'stranger' }))
+app.get('/api/hello', (context) =>
+  context.json({ hello: sessions.get(getCookie(context, 'session') ?? '')?.user ?? 'stranger' }),
+)
 app.notFound((context) => context.text("The app's own 404", 404))
 
 // What is new: Kinora asks the app who it is. Each user is a tenant of his own.

@@ -25,7 +25,8 @@ try {
 } catch (error) {
   // Every error of the SDK says what happened and which request and job it was about.
   if (isJobFailedError(error)) console.error(`No video: ${error.job.error_message} (${error.code})`)
-  else if (isKinoraError(error)) console.error(`${error.message} (${error.code}, request ${error.requestId ?? 'not sent'})`)
+  else if (isKinoraError(error))
+    console.error(`${error.message} (${error.code}, request ${error.requestId ?? 'not sent'})`)
   else throw error
   process.exitCode = 1
 }

@@ -40,11 +40,19 @@ export function startKinora(args: readonly string[], options: StartOptions = {})
 }
 
 /** Starts a TypeScript file of the workspace. */
-export function startTypeScript(file: string, args: readonly string[] = [], options: StartOptions = {}): RunningProcess {
+export function startTypeScript(
+  file: string,
+  args: readonly string[] = [],
+  options: StartOptions = {},
+): RunningProcess {
   return startProgram(process.execPath, ['--conditions=@kinora/source', '--import', TSX, file, ...args], options)
 }
 
-export function startProgram(command: string, args: readonly string[], { environment = {}, cwd = ROOT }: StartOptions = {}): RunningProcess {
+export function startProgram(
+  command: string,
+  args: readonly string[],
+  { environment = {}, cwd = ROOT }: StartOptions = {},
+): RunningProcess {
   const { PATH = '', HOME = '', TMPDIR, FFMPEG_PATH } = process.env
   const child = spawn(command, args, {
     cwd,

@@ -17,7 +17,9 @@ export async function countFrames(video: Uint8Array): Promise<number> {
     const file = join(folder, 'video.mp4')
     await writeFile(file, video)
     const { path } = await findFfmpeg()
-    const ffmpeg = spawn(path, ['-v', 'error', '-xerror', '-i', file, '-map', '0:v', '-f', 'framemd5', '-'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const ffmpeg = spawn(path, ['-v', 'error', '-xerror', '-i', file, '-map', '0:v', '-f', 'framemd5', '-'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const [frames, errors] = await Promise.all([text(ffmpeg.stdout), text(ffmpeg.stderr), once(ffmpeg, 'close')])
     if (ffmpeg.exitCode !== 0 || errors.trim()) throw new Error(`The video is not whole: ${errors.trim()}`)
     return frames.split('\n').filter((line) => line && !line.startsWith('#')).length

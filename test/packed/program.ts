@@ -42,7 +42,13 @@ const worker = createWorker({ apiUrl: url, workerToken: 'the-users-worker-token'
 const running = worker.run()
 
 const client = new Kinora({ baseUrl: url, apiKey: 'the-users-api-key' })
-const job: Job = await client.generate({ image: await fromPath('photo.jpg'), prompt: 'zoom in', duration: 1, width: 192, height: 128 })
+const job: Job = await client.generate({
+  image: await fromPath('photo.jpg'),
+  prompt: 'zoom in',
+  duration: 1,
+  width: 192,
+  height: 128,
+})
 let snapshots = 0
 for await (const snapshot of client.stream(job.job_id)) {
   snapshots += 1

@@ -78,7 +78,8 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
     for (const model of settings.models) {
       workers.push(
         startWorker({
-          ...readWorkerSettings({ ...options.workerEnvironment, ENGINE: engineOf(model), MAX_IDLE_SECONDS: '0' }).options,
+          ...readWorkerSettings({ ...options.workerEnvironment, ENGINE: engineOf(model), MAX_IDLE_SECONDS: '0' })
+            .options,
           apiUrl: server.url,
           workerToken: settings.workerToken,
           model,

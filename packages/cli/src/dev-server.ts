@@ -33,7 +33,11 @@ export async function loadDevSecrets(dataDir: string): Promise<DevSecrets> {
 /** Secrets for a server that lives as long as one command. */
 export function createSecrets(): DevSecrets {
   const secret = (prefix: string): string => prefix + randomBytes(24).toString('base64url')
-  return { apiKey: secret('kinora_'), workerToken: secret('worker_'), webhookSecret: `whsec_${randomBytes(32).toString('base64')}` }
+  return {
+    apiKey: secret('kinora_'),
+    workerToken: secret('worker_'),
+    webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,
+  }
 }
 
 /** Tells where the server of this folder is. */
@@ -77,7 +81,11 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 function hasTexts<Key extends string>(value: unknown, ...keys: Key[]): value is Record<Key, string> {
-  return typeof value === 'object' && value !== null && keys.every((key) => typeof (value as Record<string, unknown>)[key] === 'string')
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    keys.every((key) => typeof (value as Record<string, unknown>)[key] === 'string')
+  )
 }
 
 function isSecrets(value: unknown): value is DevSecrets {

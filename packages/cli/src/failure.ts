@@ -27,7 +27,8 @@ export class CommandError extends Error {
 export function describeError(error: unknown): string {
   const words: string[] = []
   for (let cause: unknown = error; cause instanceof Error && words.length < 4; cause = cause.cause) {
-    if (cause.message && !words.some((word) => word.includes(cause instanceof Error ? cause.message : ''))) words.push(cause.message)
+    if (cause.message && !words.some((word) => word.includes(cause instanceof Error ? cause.message : '')))
+      words.push(cause.message)
   }
   return words.length > 0 ? words.join(': ') : String(error)
 }

@@ -38,7 +38,14 @@ function terminalOutput(streams: OutputStreams): Output {
       const payload = { label: label.padEnd(10), detail: detail ?? '' }
       if (bar) return bar.update(percent, payload)
       bar = new SingleBar(
-        { format: '{label} {bar} {percentage}% {detail}', stream: streams.stderr, hideCursor: true, clearOnComplete: false, stopOnComplete: false, barsize: 32 },
+        {
+          format: '{label} {bar} {percentage}% {detail}',
+          stream: streams.stderr,
+          hideCursor: true,
+          clearOnComplete: false,
+          stopOnComplete: false,
+          barsize: 32,
+        },
         Presets.shades_classic,
       )
       bar.start(100, percent, payload)

@@ -44,7 +44,9 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .showSuggestionAfterError()
     .exitOverride()
 
-  const dataDir = new Option('--data-dir <folder>', 'where queue, pictures and videos are kept').env('DATA_DIR').default('./.kinora')
+  const dataDir = new Option('--data-dir <folder>', 'where queue, pictures and videos are kept')
+    .env('DATA_DIR')
+    .default('./.kinora')
   const json = new Option('--json', 'print one JSON object on stdout, and nothing else there')
 
   program
@@ -63,13 +65,26 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .option('--fps <number>', 'frames a second, 8 to 60', integer)
     .option('--steps <number>', 'denoising steps, 1 to 100', integer)
     .option('--guidance-scale <number>', 'how closely to follow the prompt, 0 to 30', decimal)
-    .addOption(new Option('--url <url>', 'a Kinora server; without it one is started here for this video').env('KINORA_URL'))
+    .addOption(
+      new Option('--url <url>', 'a Kinora server; without it one is started here for this video').env('KINORA_URL'),
+    )
     .addOption(new Option('--api-key <key>', "the server's API key; better given by the environment").env('API_KEY'))
     .addOption(dataDir)
     .addOption(json)
     .action(async (photo: string, options: GenerateFlags) => {
       const output = createOutput(host, options)
-      const { prompt, negativePrompt: negative_prompt, duration, model, seed, width, height, fps, steps, guidanceScale: guidance_scale } = options
+      const {
+        prompt,
+        negativePrompt: negative_prompt,
+        duration,
+        model,
+        seed,
+        width,
+        height,
+        fps,
+        steps,
+        guidanceScale: guidance_scale,
+      } = options
       const settings = { prompt, negative_prompt, duration, model, seed, width, height, fps, steps, guidance_scale }
       const result = await generate({ ...options, photo, settings, environment: env }, output, signal)
       output.result(result.output, result)
@@ -93,8 +108,13 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
 
   program
     .command('worker')
-    .description('lease jobs from a server and turn them into videos, configured by environment variables (docs/worker.md)')
-    .option('--engine <name>', 'camera, ltx, or the path of a module with an engine of your own (default: ENGINE, or ltx)')
+    .description(
+      'lease jobs from a server and turn them into videos, configured by environment variables (docs/worker.md)',
+    )
+    .option(
+      '--engine <name>',
+      'camera, ltx, or the path of a module with an engine of your own (default: ENGINE, or ltx)',
+    )
     .option('--model <name>', 'the public name of the model it serves (default: the one that fits the engine)')
     .option('--model-path <folder-or-hub-id>', 'the checkpoint (default: MODEL_PATH, or Lightricks/LTX-Video)')
     .option('--recipe <name>', 'the recipe, where the checkpoint alone does not tell')

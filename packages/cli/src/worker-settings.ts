@@ -32,7 +32,10 @@ export function readWorkerSettings(environment: Environment): WorkerSettings {
   }
   return {
     options: {
-      engine: /[/\\]|\.[cm]?[jt]s$/.test(engine) && !engine.startsWith('file:') ? pathToFileURL(resolve(engine)).href : engine,
+      engine:
+        /[/\\]|\.[cm]?[jt]s$/.test(engine) && !engine.startsWith('file:')
+          ? pathToFileURL(resolve(engine)).href
+          : engine,
       ...(model === undefined ? {} : { model }),
       ...(maxIdle === undefined ? {} : { maxIdleSeconds: Number(maxIdle) }),
       engineOptions: Object.fromEntries(Object.entries(engineOptions).filter(([, value]) => value !== undefined)),

@@ -22,7 +22,14 @@ export async function dev(options: DevOptions, output: Output, signal: AbortSign
     models,
     port,
     host,
-    serverEnvironment: { LOG_LEVEL: 'warn', ...environment, DATA_DIR: dataDir, PORT: String(port), HOST: host, ...(models ? { MODELS: models.join(','), DEFAULT_MODEL: models[0] } : {}) },
+    serverEnvironment: {
+      LOG_LEVEL: 'warn',
+      ...environment,
+      DATA_DIR: dataDir,
+      PORT: String(port),
+      HOST: host,
+      ...(models ? { MODELS: models.join(','), DEFAULT_MODEL: models[0] } : {}),
+    },
     workerEnvironment: environment,
     secrets: await loadDevSecrets(dataDir),
     onWorker: (event, model) => sayEvent(event, model, output),
@@ -34,9 +41,13 @@ export async function dev(options: DevOptions, output: Output, signal: AbortSign
     output.say(`Data            ${dataDir}`)
     output.say('')
     output.say('Try, in this folder:')
-    output.say(`  kinora generate PHOTO.jpg --prompt "zoom in slowly"${dataDir === './.kinora' ? '' : ` --data-dir ${dataDir}`}`)
+    output.say(
+      `  kinora generate PHOTO.jpg --prompt "zoom in slowly"${dataDir === './.kinora' ? '' : ` --data-dir ${dataDir}`}`,
+    )
     output.say('or with curl:')
-    output.say(`  curl ${local.url}/api/v1/generate -H "Authorization: Bearer ${local.apiKey}" -F image=@PHOTO.jpg -F "prompt=zoom in slowly"`)
+    output.say(
+      `  curl ${local.url}/api/v1/generate -H "Authorization: Bearer ${local.apiKey}" -F image=@PHOTO.jpg -F "prompt=zoom in slowly"`,
+    )
     output.say('')
     output.say('Ctrl-C ends it; jobs go on at the next start.')
     await untilAborted(signal)

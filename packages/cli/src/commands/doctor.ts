@@ -2,7 +2,13 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createDiskStorage, createS3Storage, type StoreDriver } from '@kinora/server'
-import { type Environment, EnvironmentError, readServerSettings, type ServerSettings, toServeOptions } from '@kinora/server/env'
+import {
+  type Environment,
+  EnvironmentError,
+  readServerSettings,
+  type ServerSettings,
+  toServeOptions,
+} from '@kinora/server/env'
 import { findFfmpeg, formatBytes, freeDiskSpace, listExecutionProviders, ONNX_RUNTIME_VERSION } from '@kinora/worker'
 import { pino } from 'pino'
 import { createSecrets } from '../dev-server.ts'
@@ -51,7 +57,10 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<bo
   return healthy
 }
 
-async function look(name: string, check: () => Promise<Omit<Finding, 'name'>> | Omit<Finding, 'name'>): Promise<Finding> {
+async function look(
+  name: string,
+  check: () => Promise<Omit<Finding, 'name'>> | Omit<Finding, 'name'>,
+): Promise<Finding> {
   try {
     return { name, ...(await check()) }
   } catch (error) {
@@ -89,15 +98,33 @@ async function checkRuntime(): Promise<Omit<Finding, 'name'>> {
 /** Without the variables that `kinora serve` needs the check goes on as `kinora dev` would. */
 function readSettings({ environment, dataDir }: DoctorOptions): { settings: ServerSettings | null; finding: Finding } {
   const secrets = createSecrets()
-  const defaults = { DATA_DIR: dataDir, API_KEY: secrets.apiKey, WORKER_TOKEN: secrets.workerToken, WEBHOOK_SECRET: secrets.webhookSecret }
+  const defaults = {
+    DATA_DIR: dataDir,
+    API_KEY: secrets.apiKey,
+    WORKER_TOKEN: secrets.workerToken,
+    WEBHOOK_SECRET: secrets.webhookSecret,
+  }
   try {
     const settings = readServerSettings(environment, defaults)
-    const unset = ['API_KEY', 'WORKER_TOKEN', 'WEBHOOK_SECRET'].filter((name) => !environment[name] && !(name === 'API_KEY' && environment.API_KEYS))
-    const found = unset.length === 0 ? 'complete for kinora serve' : `enough for kinora dev; kinora serve also needs ${unset.join(', ')}`
+    const unset = ['API_KEY', 'WORKER_TOKEN', 'WEBHOOK_SECRET'].filter(
+      (name) => !environment[name] && !(name === 'API_KEY' && environment.API_KEYS),
+    )
+    const found =
+      unset.length === 0
+        ? 'complete for kinora serve'
+        : `enough for kinora dev; kinora serve also needs ${unset.join(', ')}`
     return { settings, finding: { name: 'environment', status: 'ok', found } }
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error
-    return { settings: null, finding: { name: 'environment', status: 'fail', found: error.message, remedy: 'docs/server.md has the table of variables.' } }
+    return {
+      settings: null,
+      finding: {
+        name: 'environment',
+        status: 'fail',
+        found: error.message,
+        remedy: 'docs/server.md has the table of variables.',
+      },
+    }
   }
 }
 
@@ -132,7 +159,10 @@ async function checkStorage(settings: ServerSettings): Promise<Omit<Finding, 'na
     : createDiskStorage({ folder: resolve(settings.dataDir, 'storage'), publicUrl: () => 'http://localhost' })
   try {
     await storage.check()
-    return { status: 'ok', found: settings.s3 ? `s3, bucket ${settings.s3.bucket}` : `disk, ${resolve(settings.dataDir, 'storage')}` }
+    return {
+      status: 'ok',
+      found: settings.s3 ? `s3, bucket ${settings.s3.bucket}` : `disk, ${resolve(settings.dataDir, 'storage')}`,
+    }
   } finally {
     await storage.close()
   }
@@ -142,5 +172,9 @@ async function checkDisk(dataDir: string): Promise<Omit<Finding, 'name'>> {
   const free = await freeDiskSpace(dataDir)
   const found = `${formatBytes(free)} free at ${resolve(dataDir)}`
   if (free > LOW_DISK_BYTES) return { status: 'ok', found }
-  return { status: 'warn', found, remedy: 'Set OBJECT_TTL so that old videos are removed, or choose a larger --data-dir.' }
+  return {
+    status: 'warn',
+    found,
+    remedy: 'Set OBJECT_TTL so that old videos are removed, or choose a larger --data-dir.',
+  }
 }

@@ -53,10 +53,17 @@ interface Server {
 export async function generate(options: GenerateOptions, output: Output, signal: AbortSignal): Promise<GenerateResult> {
   const target = resolve(options.output ?? `${basename(options.photo, extname(options.photo))}.mp4`)
   if (!options.force && (await exists(target))) {
-    throw new CommandError(`${target} exists already: name another --output, or allow replacing it with --force.`, EXIT.usage)
+    throw new CommandError(
+      `${target} exists already: name another --output, or allow replacing it with --force.`,
+      EXIT.usage,
+    )
   }
   const image = await fromPath(options.photo).catch((cause: unknown) => {
-    throw new CommandError(`${options.photo} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, EXIT.usage, { cause })
+    throw new CommandError(
+      `${options.photo} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      EXIT.usage,
+      { cause },
+    )
   })
 
   const server = await findServer(options, output)
@@ -87,7 +94,8 @@ export async function generate(options: GenerateOptions, output: Output, signal:
     output.endProgress()
     if (signal.aborted && job) await cancelQuietly(kinora, job.job_id)
     if (isJobFailedError(error)) throw new CommandError(error.message, EXIT.failure, { cause: error })
-    if (isJobCanceledError(error)) throw new CommandError(`Job ${error.job.job_id} was canceled by somebody else.`, EXIT.failure, { cause: error })
+    if (isJobCanceledError(error))
+      throw new CommandError(`Job ${error.job.job_id} was canceled by somebody else.`, EXIT.failure, { cause: error })
     throw error
   } finally {
     await server.close()

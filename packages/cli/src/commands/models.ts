@@ -1,5 +1,13 @@
 /** `kinora models`: weights on this machine. */
-import { formatBytes, hubOptionsFromEnvironment, listModels, type PullProgress, pullModel, removeModel, verifyModel } from '@kinora/worker'
+import {
+  formatBytes,
+  hubOptionsFromEnvironment,
+  listModels,
+  type PullProgress,
+  pullModel,
+  removeModel,
+  verifyModel,
+} from '@kinora/worker'
 import { type Command, Option } from 'commander'
 import { CommandError } from '../failure.ts'
 import { createOutput, type Output } from '../output.ts'
@@ -28,7 +36,9 @@ export function addModelsCommand(program: Command, host: NodeJS.Process, signal:
         onLicense: (notice) => output.say(notice),
         onProgress: (progress) => showPull(progress, output),
       }).finally(() => output.endProgress())
-      output.say(`${formatBytes(pulled.bytesDownloaded)} downloaded, ${formatBytes(pulled.bytesReused)} taken from the Hugging Face cache.`)
+      output.say(
+        `${formatBytes(pulled.bytesDownloaded)} downloaded, ${formatBytes(pulled.bytesReused)} taken from the Hugging Face cache.`,
+      )
       output.result(pulled.path, pulled)
     })
 
@@ -39,9 +49,13 @@ export function addModelsCommand(program: Command, host: NodeJS.Process, signal:
     .action(async (options: { json?: boolean }) => {
       const found = await listModels(hub())
       const lines = found.map(
-        ({ id, bytes, files, complete, path }) => `${id}\t${formatBytes(bytes)}\t${files} files\t${complete ? 'complete' : 'incomplete: pull it again'}\t${path}`,
+        ({ id, bytes, files, complete, path }) =>
+          `${id}\t${formatBytes(bytes)}\t${files} files\t${complete ? 'complete' : 'incomplete: pull it again'}\t${path}`,
       )
-      createOutput(host, options).result(lines.length > 0 ? lines.join('\n') : `No models here. Get one with: kinora models pull ${DEFAULT_MODEL}`, found)
+      createOutput(host, options).result(
+        lines.length > 0 ? lines.join('\n') : `No models here. Get one with: kinora models pull ${DEFAULT_MODEL}`,
+        found,
+      )
     })
 
   models
@@ -59,7 +73,10 @@ export function addModelsCommand(program: Command, host: NodeJS.Process, signal:
       }).finally(() => output.endProgress())
       const broken = files.filter(({ status }) => status !== 'ok')
       output.result(files.map(({ path, status }) => `${status}\t${path}`).join('\n'), files)
-      if (broken.length > 0) throw new CommandError(`${broken.length} of ${files.length} files are not as they should be. Mend them with: kinora models pull ${id}`)
+      if (broken.length > 0)
+        throw new CommandError(
+          `${broken.length} of ${files.length} files are not as they should be. Mend them with: kinora models pull ${id}`,
+        )
     })
 
   models

@@ -12,7 +12,10 @@ export async function serve(environment: NodeJS.ProcessEnv, signal: AbortSignal)
   const settings = readSettings(environment)
   const logger = createLogger(settings.logLevel)
   const server = await serveKinora(await toServeOptions(settings, logger))
-  logger.info({ port: server.port, host: settings.host, queue: settings.queue.kind, models: settings.models }, 'listening')
+  logger.info(
+    { port: server.port, host: settings.host, queue: settings.queue.kind, models: settings.models },
+    'listening',
+  )
   await untilAborted(signal)
   logger.info('closing')
   await server.close()

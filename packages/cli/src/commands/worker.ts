@@ -23,8 +23,14 @@ export async function worker(flags: WorkerFlags, environment: Environment, signa
   const known = Object.fromEntries(Object.entries(typed).filter(([, value]) => value !== undefined))
   const { apiUrl, workerToken, options } = readWorkerSettings({ ...environment, ...known })
   if (apiUrl === undefined || workerToken === undefined) {
-    const missing = [...(apiUrl === undefined ? ['API_URL'] : []), ...(workerToken === undefined ? ['WORKER_TOKEN'] : [])]
-    throw new CommandError(`Cannot start, environment variables are not right: missing ${missing.join(', ')}`, EXIT.usage)
+    const missing = [
+      ...(apiUrl === undefined ? ['API_URL'] : []),
+      ...(workerToken === undefined ? ['WORKER_TOKEN'] : []),
+    ]
+    throw new CommandError(
+      `Cannot start, environment variables are not right: missing ${missing.join(', ')}`,
+      EXIT.usage,
+    )
   }
 
   const level = LOG_LEVELS.find((known) => known === environment.LOG_LEVEL) ?? 'info'
