@@ -80,7 +80,7 @@ export async function generate(options: GenerateOptions, output: Output, signal:
     const done = await kinora.wait(job.job_id, {
       signal,
       onProgress(snapshot) {
-        const stage = snapshot.status === 'queued' ? 'queued' : (snapshot.stage ?? 'queued')
+        const stage = snapshot.status === 'processing' ? (snapshot.stage ?? 'processing') : snapshot.status
         if (snapshot.status !== 'completed') stages.enter(stage)
         output.progress({ label: stage, percent: snapshot.progress ?? 0, detail: snapshot.notice })
       },
