@@ -1,5 +1,7 @@
 /** BullMQ's objects of this process: one queue and one claiming worker for each model, the deliveries, and the flows that tie them. */
 import {
+  type BackendFactory,
+  type FlowJob,
   type FlowProducer,
   type IQueueBackend,
   type Job as BullJob,
@@ -13,6 +15,7 @@ import type { Logger } from 'pino'
 import { ApiError } from './api-error.ts'
 import type { DeliveryData } from './deliveries/delivery-job.ts'
 import { queueName, type VideoData, type VideoProgress, type VideoResult } from './jobs/video-job.ts'
+import { gather } from './stores/gather.ts'
 import type { Store, StoreConnection } from './stores/store.ts'
 
 export type VideoQueue = Queue<
@@ -55,7 +58,8 @@ export interface Queues {
   of(model: string): ModelQueue
   readonly all: readonly ModelQueue[]
   readonly deliveries: DeliveryQueue
-  readonly flow: FlowProducer<IQueueBackend, StoreConnection>
+  /** Adds a tree of jobs that have ids of their own; those that come at the same time go to the store together. Adding twice is adding once. */
+  readonly add: (flow: FlowJob) => Promise<void>
   readonly bullmq: ReturnType<typeof withBackend<IQueueBackend, StoreConnection>>
   readonly connection: StoreConnection
   /** A listener on one model's events. */
@@ -79,7 +83,7 @@ export interface QueuesOptions {
 }
 
 export async function createQueues({ store, models, leaseDuration, logger }: QueuesOptions): Promise<Queues> {
-  const bullmq = withBackend(store.backend)
+  const bullmq = withBackend(failingAloud(store.backend))
   const connection: StoreConnection = { store: store.name }
   const onError = (error: Error): void => logger.debug({ error: error.message }, 'queue')
 
@@ -111,7 +115,7 @@ export async function createQueues({ store, models, leaseDuration, logger }: Que
     })
   }
   const deliveries: DeliveryQueue = new bullmq.Queue<DeliveryData, unknown>(DELIVERY_QUEUE, { connection })
-  const flow = new bullmq.FlowProducer({ connection })
+  const flow: FlowProducer<IQueueBackend, StoreConnection> = new bullmq.FlowProducer({ connection })
   deliveries.on('error', onError)
   flow.on('error', onError)
 
@@ -132,7 +136,17 @@ export async function createQueues({ store, models, leaseDuration, logger }: Que
     },
     all,
     deliveries,
-    flow,
+    add: gather<FlowJob, void>({
+      async one(job) {
+        const alone = job.children ? undefined : all.find(({ name }) => name === job.queueName)
+        await (alone ? alone.queue.add(job.name, job.data, job.opts) : flow.add(job))
+      },
+      async many(jobs) {
+        const added = await flow.addBulk([...jobs])
+        if (added?.length !== jobs.length) throw new Error('The queue is being closed.')
+        return jobs.map(() => undefined)
+      },
+    }),
     bullmq,
     connection,
     listen({ name }) {
@@ -147,5 +161,21 @@ export async function createQueues({ store, models, leaseDuration, logger }: Que
       await Promise.allSettled([...all.map(({ queue }) => queue.close()), ...producers.map((one) => one.close())])
       await Promise.allSettled([deliveries.close(), flow.close()])
     },
+  }
+}
+
+/** BullMQ's bulk adding of flows drops the errors of single jobs, and would call a job added that is not. */
+function failingAloud(
+  create: BackendFactory<IQueueBackend, StoreConnection>,
+): BackendFactory<IQueueBackend, StoreConnection> {
+  return (...parameters) => {
+    const backend = create(...parameters)
+    const addFlow = backend.addFlow.bind(backend)
+    backend.addFlow = async (entries) => {
+      const results = await addFlow(entries)
+      for (const [error] of results ?? []) if (error) throw error
+      return results
+    }
+    return backend
   }
 }

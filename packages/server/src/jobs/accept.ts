@@ -85,7 +85,7 @@ export function createAccept(options: AcceptOptions): Accept {
   async function add(entry: HistoryEntry, image: VideoData['image'], priority: number): Promise<Job> {
     const { record } = entry
     const { job_id: jobId, tenant, model, settings, webhook_url } = record
-    const { name, queue } = queues.of(model)
+    const { name } = queues.of(model)
     const data: VideoData = { tenant, model, settings, image, ...(webhook_url === undefined ? {} : { webhook_url }) }
     const kept = {
       removeOnComplete: { age: options.retention.completed },
@@ -99,20 +99,19 @@ export function createAccept(options: AcceptOptions): Accept {
       backoff: { type: 'exponential', delay: BACKOFF },
       ...kept,
     }
-    if (webhook_url === undefined) {
-      await reach(() => queue.add('video', data, video))
-    } else {
-      // The delivery is the job's parent: BullMQ releases it in the same step in which the job ends, well or badly.
-      await reach(() =>
-        queues.flow.add({
-          name: 'webhook',
-          queueName: DELIVERY_QUEUE,
-          data: { job_id: jobId, tenant, url: webhook_url },
-          opts: { jobId, ...deliveryOptions(options.deliveryAttempts, kept) },
-          children: [{ name: 'video', queueName: name, data, opts: { ...video, ignoreDependencyOnFailure: true } }],
-        }),
-      )
-    }
+    const job = { name: 'video', queueName: name, data, opts: video }
+    // The delivery is the job's parent: BullMQ releases it in the same step in which the job ends, well or badly.
+    const flow =
+      webhook_url === undefined
+        ? job
+        : {
+            name: 'webhook',
+            queueName: DELIVERY_QUEUE,
+            data: { job_id: jobId, tenant, url: webhook_url },
+            opts: { jobId, ...deliveryOptions(options.deliveryAttempts, kept) },
+            children: [{ ...job, opts: { ...video, ignoreDependencyOnFailure: true } }],
+          }
+    await reach(() => queues.add(flow))
     inputs.begin(jobId, image, (error) => options.refuse(jobId, error))
     return reader.present(entry, firstView(record))
   }

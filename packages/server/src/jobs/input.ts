@@ -12,6 +12,12 @@ import type { VideoData } from './video-job.ts'
 const AT_ONCE = 6
 const BACKLOG = 1000
 
+/**
+ * Milliseconds without a new job after which pictures get all the time there is. While jobs come faster than that, accepting them goes first, and
+ * one picture is begun in each such span: they are looked at within seconds all the same, and the claim brings in its own at once.
+ */
+const QUIET = 50
+
 /** Milliseconds for one picture. */
 const FETCH_TIMEOUT = 30_000
 
@@ -45,6 +51,8 @@ export function createInputs(options: Pick<CoreOptions, 'storage' | 'fetch' | 'i
   const backlog: (() => Promise<void>)[] = []
   const stop = new AbortController()
   let working = 0
+  let lastJob = -Infinity
+  let timer: NodeJS.Timeout | undefined
 
   async function bring(jobId: string, image: VideoData['image']): Promise<void> {
     try {
@@ -87,16 +95,26 @@ export function createInputs(options: Pick<CoreOptions, 'storage' | 'fetch' | 'i
     return new Uint8Array(await new Response(object.body).arrayBuffer())
   }
 
-  function next(): void {
-    while (working < AT_ONCE && !stop.signal.aborted) {
+  const isQuiet = (): boolean => performance.now() - lastJob >= QUIET
+
+  function start(atOnce: number): void {
+    while (working < atOnce && !stop.signal.aborted) {
       const task = backlog.shift()
       if (!task) return
       working++
       void task().finally(() => {
         working--
-        next()
+        if (isQuiet()) start(AT_ONCE)
       })
     }
+  }
+
+  function startSoon(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      start(isQuiet() ? AT_ONCE : 1)
+      if (backlog.length > 0 && !stop.signal.aborted) startSoon()
+    }, QUIET)
   }
 
   const inputs: Inputs = {
@@ -109,6 +127,7 @@ export function createInputs(options: Pick<CoreOptions, 'storage' | 'fetch' | 'i
     },
 
     begin(jobId, image, refused) {
+      lastJob = performance.now()
       if (backlog.length >= BACKLOG) return
       backlog.push(async () => {
         try {
@@ -127,11 +146,12 @@ export function createInputs(options: Pick<CoreOptions, 'storage' | 'fetch' | 'i
           }
         }
       })
-      next()
+      startSoon()
     },
 
     close() {
       backlog.length = 0
+      clearTimeout(timer)
       stop.abort()
     },
   }

@@ -1,6 +1,7 @@
 /** The history in SQL, for Postgres and for PGlite. */
 import type { WebhookState } from '@kinora/protocol'
 import type { PgQueryable } from 'bullmq'
+import { gather } from '../gather.ts'
 import {
   type FinalSnapshot,
   type History,
@@ -24,6 +25,41 @@ export interface SqlHistoryOptions {
 
 const COLUMNS = 'record, final, webhook'
 
+type Registered = Awaited<ReturnType<History['register']>>
+
+/**
+ * $1..$5: job ids, tenants, models, moments, records. Places are drawn only for new jobs; the row of a tenant is locked by the upsert, so that no
+ * place is given twice. Everything in one order, so that two processes never wait for each other.
+ */
+const REGISTER = `
+  WITH asked AS (
+    SELECT DISTINCT ON (job_id) job_id, tenant, model, created_at, record, nr
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
+      WITH ORDINALITY AS asked (job_id, tenant, model, created_at, record, nr)
+    WHERE NOT EXISTS (SELECT 1 FROM kinora.job AS job WHERE job.job_id = asked.job_id)
+    ORDER BY job_id, nr
+  ),
+  share AS (SELECT model, tenant, count(*)::integer AS size FROM asked GROUP BY model, tenant),
+  drawn AS (
+    INSERT INTO kinora.turn AS turn (model, tenant, place)
+    SELECT model, tenant, LEAST(
+      COALESCE((SELECT place FROM kinora.turn AS claimed WHERE claimed.model = share.model AND claimed.tenant = ''), 0) + size,
+      ${MAX_PLACE})
+    FROM share ORDER BY model, tenant
+    ON CONFLICT (model, tenant) DO UPDATE SET place = (
+      SELECT LEAST(GREATEST(turn.place, EXCLUDED.place - size) + size, ${MAX_PLACE})
+      FROM share WHERE share.model = EXCLUDED.model AND share.tenant = EXCLUDED.tenant)
+    RETURNING model, tenant, place
+  )
+  INSERT INTO kinora.job (job_id, tenant, model, created_at, priority, record)
+  SELECT asked.job_id, asked.tenant, asked.model, asked.created_at,
+    GREATEST(drawn.place - size + row_number() OVER (PARTITION BY asked.model, asked.tenant ORDER BY nr), 1),
+    asked.record::json
+  FROM asked JOIN share USING (model, tenant) JOIN drawn USING (model, tenant)
+  ORDER BY asked.job_id
+  ON CONFLICT (job_id) DO NOTHING
+  RETURNING job_id, priority`
+
 export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHistoryOptions = {}): History {
   async function ids(condition: string, parameters: readonly unknown[], order: string, limit: number) {
     const { rows } = await database.query<{ job_id: string }>(
@@ -33,37 +69,43 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
     return rows.map((row) => row.job_id)
   }
 
+  async function readRegistered(record: JobRecord): Promise<Registered> {
+    const { rows } = await database.query<Row & { priority: number }>(
+      `SELECT priority, ${COLUMNS} FROM kinora.job WHERE job_id = $1`,
+      [record.job_id],
+    )
+    const row = rows[0]
+    // Removed in between: ask again.
+    if (!row) return register(record)
+    return { created: false, entry: toEntry(row), priority: row.priority }
+  }
+
+  async function registerTogether(records: readonly JobRecord[]): Promise<Registered[]> {
+    const { rows } = await database.query<{ job_id: string; priority: number }>(REGISTER, [
+      records.map((record) => record.job_id),
+      records.map((record) => record.tenant),
+      records.map((record) => record.model),
+      records.map((record) => record.created_at),
+      records.map((record) => JSON.stringify(record)),
+    ])
+    const created = new Map(rows.map((row) => [row.job_id, row.priority]))
+    return Promise.all(
+      records.map(async (record) => {
+        const priority = created.get(record.job_id)
+        // Of the same id twice only the first is the one that was created.
+        created.delete(record.job_id)
+        return priority === undefined ? readRegistered(record) : { created: true, entry: { record }, priority }
+      }),
+    )
+  }
+
+  const register = gather<JobRecord, Registered>({
+    one: async (record) => (await registerTogether([record]))[0] ?? readRegistered(record),
+    many: registerTogether,
+  })
+
   return {
-    async register(record) {
-      // The tenant's place is drawn only where the job is new; the row of the tenant is locked by the upsert, so places are never given twice.
-      const { rows } = await database.query<Row & { priority: number }>(
-        `WITH known AS (SELECT 1 FROM kinora.job WHERE job_id = $1::text),
-         claimed AS (SELECT place FROM kinora.turn WHERE model = $3::text AND tenant = ''),
-         drawn AS (
-           INSERT INTO kinora.turn AS turn (model, tenant, place)
-           SELECT $3::text, $2::text, LEAST(COALESCE((SELECT place FROM claimed), 0) + 1, ${MAX_PLACE})
-           WHERE NOT EXISTS (SELECT 1 FROM known)
-           ON CONFLICT (model, tenant) DO UPDATE
-             SET place = LEAST(GREATEST(turn.place, EXCLUDED.place - 1) + 1, ${MAX_PLACE})
-           RETURNING place
-         )
-         INSERT INTO kinora.job (job_id, tenant, model, created_at, priority, record)
-         SELECT $1::text, $2::text, $3::text, $4::bigint, place, $5::json FROM drawn
-         ON CONFLICT (job_id) DO NOTHING
-         RETURNING priority, ${COLUMNS}`,
-        [record.job_id, record.tenant, record.model, record.created_at, JSON.stringify(record)],
-      )
-      const created = rows[0]
-      if (created) return { created: true, entry: { record }, priority: created.priority }
-      const { rows: existing } = await database.query<Row & { priority: number }>(
-        `SELECT priority, ${COLUMNS} FROM kinora.job WHERE job_id = $1`,
-        [record.job_id],
-      )
-      const row = existing[0]
-      // Removed in between: the caller asks again.
-      if (!row) return this.register(record)
-      return { created: false, entry: toEntry(row), priority: row.priority }
-    },
+    register,
 
     async claimed(model, priority) {
       await database.query(
