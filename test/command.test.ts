@@ -70,6 +70,15 @@ describe('kinora generate', () => {
     await expect(access(join(folder, 'never.mp4'))).rejects.toThrow('ENOENT')
   })
 
+  it('ends when the engine cannot start, instead of waiting for ever', async () => {
+    const run = startKinora(['generate', PHOTO, '--model', 'ltx-video', '--output', 'never.mp4'], {
+      cwd: folder,
+      environment: { MODEL_PATH: '/nowhere/at-all' },
+    })
+    expect(await run.ended()).toMatchObject({ code: 1 })
+    expect(run.output()).toMatch(/MODEL_PATH|nowhere/)
+  })
+
   it('cleans up after Ctrl-C', async () => {
     const temporary = await mkdtemp(join(folder, 'tmp-'))
     const run = startKinora(['generate', PHOTO, '--duration', '10', '--fps', '60', '--output', 'interrupted.mp4'], {

@@ -26,6 +26,8 @@ export interface LocalOptions {
   readonly workerEnvironment?: Environment | undefined
   /** Called with what the workers do. */
   readonly onWorker?: ((event: WorkerEvent, model: string) => void) | undefined
+  /** Called when a worker cannot start or go on: its model's jobs wait from then on. */
+  readonly onWorkerFailure?: ((error: unknown, model: string) => void) | undefined
 }
 
 export interface LocalKinora {
@@ -77,15 +79,21 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
     server = await serveKinora(await toServeOptions(settings, logger))
     for (const model of settings.models) {
       workers.push(
-        startWorker({
-          ...readWorkerSettings({ ...options.workerEnvironment, ENGINE: engineOf(model), MAX_IDLE_SECONDS: '0' })
-            .options,
-          apiUrl: server.url,
-          workerToken: settings.workerToken,
-          model,
-          logger,
-          onEvent: (event) => options.onWorker?.(event, model),
-        }),
+        startWorker(
+          {
+            ...readWorkerSettings({ ...options.workerEnvironment, ENGINE: engineOf(model), MAX_IDLE_SECONDS: '0' })
+              .options,
+            apiUrl: server.url,
+            workerToken: settings.workerToken,
+            model,
+            logger,
+            onEvent: (event) => options.onWorker?.(event, model),
+          },
+          (error) => {
+            logger.error({ model }, describeError(error))
+            options.onWorkerFailure?.(error, model)
+          },
+        ),
       )
     }
     const apiKey = settings.apiKey ?? settings.apiKeys?.[0]?.key ?? ''
@@ -101,16 +109,14 @@ interface RunningWorker {
   stop(): Promise<void>
 }
 
-/** A worker that cannot start must not end the server: its model's jobs wait, and the log says why. */
-function startWorker(options: WorkerOptions): RunningWorker {
+/** A worker that cannot start must not end the server: its model's jobs wait, and others go on. */
+function startWorker(options: WorkerOptions, onFailure: (error: unknown) => void): RunningWorker {
   const worker = createWorker(options)
   async function run(): Promise<void> {
     try {
       await worker.run()
     } catch (error) {
-      const message = describeError(error)
-      options.logger?.error({ model: options.model }, message)
-      options.onEvent?.({ type: 'trouble', message })
+      onFailure(error)
     }
   }
   const ended = run()

@@ -3,6 +3,7 @@ import type { Environment } from '@kinora/server/env'
 import type { WorkerEvent } from '@kinora/worker'
 import { startLocal } from '../compose.ts'
 import { announceServer, loadDevSecrets, withdrawServer } from '../dev-server.ts'
+import { describeError } from '../failure.ts'
 import { untilAborted } from '../interrupt.ts'
 import type { Output } from '../output.ts'
 
@@ -33,6 +34,7 @@ export async function dev(options: DevOptions, output: Output, signal: AbortSign
     workerEnvironment: environment,
     secrets: await loadDevSecrets(dataDir),
     onWorker: (event, model) => sayEvent(event, model, output),
+    onWorkerFailure: (error, model) => output.say(`${model}: no video can be made. ${describeError(error)}`),
   })
   try {
     await announceServer(dataDir, { url: local.url, apiKey: local.apiKey, pid: process.pid })

@@ -1,5 +1,4 @@
 /** `kinora generate PHOTO`: one picture and a sentence in, an mp4 out; against a server, or all in this process tree when none is named. */
-import { randomUUID } from 'node:crypto'
 import { access } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { isJobCanceledError, isJobFailedError, type Job, Kinora } from '@kinora/sdk'
@@ -50,7 +49,11 @@ interface Server {
 }
 
 /** @throws CommandError; the signal's reason after it has canceled the job */
-export async function generate(options: GenerateOptions, output: Output, signal: AbortSignal): Promise<GenerateResult> {
+export async function generate(
+  options: GenerateOptions,
+  output: Output,
+  interrupted: AbortSignal,
+): Promise<GenerateResult> {
   const target = resolve(options.output ?? `${basename(options.photo, extname(options.photo))}.mp4`)
   if (!options.force && (await exists(target))) {
     throw new CommandError(
@@ -66,16 +69,18 @@ export async function generate(options: GenerateOptions, output: Output, signal:
     )
   })
 
-  const server = await findServer(options, output)
+  const failed = new AbortController()
+  const signal = AbortSignal.any([interrupted, failed.signal])
+  const server = await findServer(options, output, (error) => failed.abort(error))
   const kinora = new Kinora({ baseUrl: server.url, apiKey: server.apiKey })
   const stages = createStopwatch()
   let job: Job | undefined
-  // Repeating the request with it answers the same job: so a Ctrl-C while the request is on its way leaves none behind.
-  const idempotencyKey = randomUUID()
   try {
     output.progress({ label: 'uploading', percent: 0 })
     stages.enter('upload')
-    job = await kinora.generate({ image, ...options.settings }, { signal, idempotencyKey })
+    const { upload_id } = await kinora.upload(image, { signal })
+    // Not interruptible: its answer is needed to cancel the job, and the signal is looked at right after.
+    job = await kinora.generate({ upload_id, ...options.settings })
     stages.enter('queued')
     const done = await kinora.wait(job.job_id, {
       signal,
@@ -96,13 +101,17 @@ export async function generate(options: GenerateOptions, output: Output, signal:
     if (isJobFailedError(error)) throw new CommandError(error.message, EXIT.failure, { cause: error })
     if (isJobCanceledError(error))
       throw new CommandError(`Job ${error.job.job_id} was canceled by somebody else.`, EXIT.failure, { cause: error })
-    throw error
+    throw failed.signal.aborted && !interrupted.aborted ? failed.signal.reason : error
   } finally {
     await server.close()
   }
 }
 
-async function findServer(options: GenerateOptions, output: Output): Promise<Server> {
+async function findServer(
+  options: GenerateOptions,
+  output: Output,
+  onWorkerFailure: (error: unknown) => void,
+): Promise<Server> {
   const close = async (): Promise<void> => {}
   if (options.url !== undefined) return { url: options.url, apiKey: options.apiKey, close }
   const running = await findRunningServer(options.dataDir)
@@ -112,12 +121,16 @@ async function findServer(options: GenerateOptions, output: Output): Promise<Ser
   }
   return startLocal({
     models: [options.settings.model ?? 'camera'],
+    // What goes wrong is told in words; the log is for servers.
+    serverEnvironment: { LOG_LEVEL: options.environment.LOG_LEVEL ?? 'silent' },
     workerEnvironment: options.environment,
     onWorker: (event) => showOpening(event, output),
+    // Nobody else would ever take the job.
+    onWorkerFailure,
   })
 }
 
-/** An engine that loads gigabytes says so; one that cannot start is the end of it. */
+/** An engine that loads gigabytes says so. */
 function showOpening(event: WorkerEvent, output: Output): void {
   if (event.type === 'opening') output.progress({ label: 'loading', percent: 0, detail: event.detail })
   if (event.type === 'trouble') output.say(event.message)
