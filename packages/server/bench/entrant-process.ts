@@ -21,8 +21,10 @@ export interface Entrant {
   cpu(): Promise<number>
   /** Makes a job within the entrant, or takes one. */
   job(question: 'add' | 'claim'): Promise<{ job: string; from: number; to: number }>
-  /** Lets a BullMQ worker wait in it; tells when it has got a job. */
-  work(started: (job: string, at: number) => void): Promise<void>
+  /** Lets a BullMQ worker wait in it. @returns what stops it */
+  work(): Promise<() => Promise<void>>
+  /** When that worker got its next job. */
+  started(): Promise<number>
   /** Answers when it has nothing left to do: pictures of accepted jobs are brought in after the answer. */
   rest(): Promise<void>
   dispose(): Promise<void>
@@ -65,12 +67,11 @@ export async function startEntrant(kind: Kind, store: StoreName): Promise<Entran
     upload,
     cpu,
     job: (question) => hear((answer) => ('job' in answer ? answer : undefined), question),
-    async work(started) {
-      child.on('message', (answer: Answer) => {
-        if ('started' in answer) started(answer.started, answer.at)
-      })
-      await hear((answer) => ('done' in answer ? true : undefined), 'work')
+    async work() {
+      await hear(isDone, 'work')
+      return async () => void (await hear(isDone, 'stop'))
     },
+    started: () => hear((answer) => ('started' in answer ? answer.at : undefined)),
     async rest() {
       let before = await cpu()
       for (let idle = 0; idle < 3;) {
@@ -81,7 +82,7 @@ export async function startEntrant(kind: Kind, store: StoreName): Promise<Entran
       }
     },
     async dispose() {
-      await hear((answer) => ('done' in answer ? true : undefined), 'close').catch(() => undefined)
+      await hear(isDone, 'close').catch(() => undefined)
       const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
       await exited
       clearTimeout(timer)
@@ -90,6 +91,8 @@ export async function startEntrant(kind: Kind, store: StoreName): Promise<Entran
     },
   }
 }
+
+const isDone = (answer: Answer): true | undefined => ('done' in answer ? true : undefined)
 
 /** PROFILE=folder leaves a CPU profile of each entrant there. */
 function profiling(kind: Kind, store: StoreName): string[] {

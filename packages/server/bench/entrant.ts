@@ -20,7 +20,8 @@ import { type Answer, API_KEY, now, type Question, SETTINGS, WORKER_TOKEN } from
 interface Running {
   readonly url: string
   add(): Promise<string>
-  work(started: (job: string) => void): void
+  work(started: (job: string) => void): Promise<void>
+  stop(): Promise<void>
   claim(): Promise<string>
   close(): Promise<void>
 }
@@ -47,7 +48,8 @@ async function startKinora(driver: StoreDriver): Promise<Running> {
       const { job } = await kinora.core.jobs.accept('default', { image: { upload_id: upload }, request: SETTINGS })
       return job.job_id
     },
-    work: () => undefined,
+    work: () => Promise.reject(new Error('Kinora has no worker of its own.')),
+    stop: async () => undefined,
     claim: () => Promise.reject(new Error('Kinora is asked over HTTP.')),
     close: () => kinora.close({ graceSeconds: 1 }),
   }
@@ -93,8 +95,14 @@ async function startBare(driver: StoreDriver): Promise<Running> {
   return {
     url: `http://127.0.0.1:${port}`,
     add: async () => (await add({ ...SETTINGS, upload_id: upload })).id ?? '',
-    work(started) {
-      worker = new bullmq.Worker('video-generation', async (job) => started(job.id ?? ''), { connection })
+    async work(started) {
+      const waiting = new bullmq.Worker('video-generation', async (job) => started(job.id ?? ''), { connection })
+      await waiting.waitUntilReady()
+      worker = waiting
+    },
+    async stop() {
+      await worker?.close(true)
+      worker = undefined
     },
     async claim() {
       const token = randomUUID()
@@ -120,7 +128,10 @@ async function answer(running: Running, question: Question): Promise<void> {
     const { user, system } = process.cpuUsage()
     say({ cpu: (user + system) / 1000 })
   } else if (question === 'work') {
-    running.work((job) => say({ started: job, at: now() }))
+    await running.work((job) => say({ started: job, at: now() }))
+    say({ done: true })
+  } else if (question === 'stop') {
+    await running.stop()
     say({ done: true })
   } else if (question === 'close') {
     await running.close()

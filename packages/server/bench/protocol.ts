@@ -11,8 +11,8 @@ export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-/** Asked of an entrant: its processor time, a job made without HTTP, a BullMQ worker that waits, one job taken. */
-export type Question = 'cpu' | 'add' | 'work' | 'claim' | 'close'
+/** Asked of an entrant: its processor time, a job made without HTTP, a BullMQ worker that waits, or stops, one job taken. */
+export type Question = 'cpu' | 'add' | 'work' | 'stop' | 'claim' | 'close'
 
 /** What an entrant says. Moments are {@link now}'s. */
 export type Answer =

@@ -23,19 +23,34 @@ function createSlowStore() {
 }
 
 /** Lets everything run that waits for nothing else. */
-const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => void setImmediate(resolve))
+}
 
 describe('gathering', () => {
-  it('sends the first at once, and together what came meanwhile', async () => {
+  it('sends the first soon, and together what came meanwhile', async () => {
     const store = createSlowStore()
     const add = gather(store)
-    const answers = Promise.all([1, 2, 3, 4].map(add))
+    const first = add(1)
+    await settle()
+    const answers = Promise.all([first, ...[2, 3, 4].map(add)])
+    await settle()
     expect(store.calls.map(({ items }) => items)).toEqual([[1]])
     store.calls[0]!.answer()
     await settle()
     expect(store.calls.map(({ items }) => items)).toEqual([[1], [2, 3, 4]])
     store.calls[1]!.answer()
     expect(await answers).toEqual(['1', '2', '3', '4'])
+  })
+
+  it('sends together what comes together', async () => {
+    const store = createSlowStore()
+    const add = gather(store)
+    const answers = Promise.all([1, 2].map(add))
+    await settle()
+    expect(store.calls.map(({ items }) => items)).toEqual([[1, 2]])
+    store.calls[0]!.answer()
+    expect(await answers).toEqual(['1', '2'])
   })
 
   it('lets one bad item spoil nothing for the others', async () => {
@@ -46,7 +61,7 @@ describe('gathering', () => {
       await settle()
       store.calls[answered]!.answer()
     }
-    expect(store.calls.map(({ items }) => items)).toEqual([[1], [13, 2], [13], [2]])
+    expect(store.calls.map(({ items }) => items)).toEqual([[1, 13, 2], [1], [13], [2]])
     expect((await answers).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     const later = add(5)
     await settle()
@@ -65,10 +80,12 @@ describe('gathering', () => {
       },
       atMost: 2,
     })
-    const answers = Promise.allSettled([1, 2, 3, 4, 5].map(add))
+    const first = add(1)
+    await settle()
+    const others = Promise.allSettled([2, 3, 4, 5].map(add))
     answer()
-    const statuses = (await answers).map(({ status }) => status)
-    expect(statuses).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected', 'rejected'])
+    expect(await first).toBe('done')
+    expect((await others).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected'])
     expect(sent).toBe(1)
   })
 
@@ -76,11 +93,14 @@ describe('gathering', () => {
     const store = createSlowStore()
     const add = gather({ ...store, atMost: 2 })
     const answers = Promise.all([1, 2, 3, 4].map(add))
-    for (let answered = 0; answered < 3; answered++) {
+    for (let answered = 0; answered < 2; answered++) {
       await settle()
       store.calls[answered]!.answer()
     }
     await answers
-    expect(store.calls.map(({ items }) => items)).toEqual([[1], [2, 3], [4]])
+    expect(store.calls.map(({ items }) => items)).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
   })
 })

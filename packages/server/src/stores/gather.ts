@@ -1,6 +1,6 @@
 /**
- * Group commit: the first call goes out at once, and what is asked while it is on its way goes out together as the next. A store answers sixteen
- * writes in one step in little more time than one, and nobody waits for company.
+ * Group commit: what is asked in one turn of the event loop, or while the step before is on its way, goes to the store together. It answers
+ * sixteen writes in one step in little more time than one, and nobody waits for company.
  */
 import { isOutage } from './outage.ts'
 
@@ -31,7 +31,11 @@ export function gather<Item, Result>(options: GatherOptions<Item, Result>): (ite
 
   async function send(): Promise<void> {
     busy = true
-    while (line.length > 0) await sendTogether(line.splice(0, atMost))
+    while (line.length > 0) {
+      // The embedded store computes in this thread: requests that came meanwhile have to be read first, or nothing would ever be together.
+      await new Promise<void>((resolve) => void setImmediate(resolve))
+      await sendTogether(line.splice(0, atMost))
+    }
     busy = false
   }
 
