@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-describe('kinora generate', () => {
+describe('kinora generate', { timeout: 120_000 }, () => {
   it('makes a video all by itself, with plain lines in a pipe and the path on stdout', async () => {
     const temporary = await mkdtemp(join(folder, 'tmp-'))
     const run = startKinora(['generate', PHOTO, '--prompt', 'pan left', ...SMALL, '--output', 'first.mp4'], {
@@ -68,6 +68,18 @@ describe('kinora generate', () => {
     expect(await run.ended()).toMatchObject({ code: 1 })
     expect(run.output()).toMatch(/duration/)
     await expect(access(join(folder, 'never.mp4'))).rejects.toThrow('ENOENT')
+  })
+
+  it('makes a video with a checkpoint of LTX-Video: the real engine on small random weights', async () => {
+    const checkpoint = fileURLToPath(new URL('../packages/worker/test/fixtures/ltx/v095/checkpoint', import.meta.url))
+    const settings = ['--model', 'ltx-video', '--duration', '1', '--width', '128', '--height', '96', '--steps', '3']
+    const run = startKinora(['generate', PHOTO, ...settings, '--prompt', 'waves', '--output', 'ltx.mp4', '--json'], {
+      cwd: folder,
+      environment: { MODEL_PATH: checkpoint },
+    })
+    expect(await run.ended(), run.output()).toMatchObject({ code: 0 })
+    expect(JSON.parse(run.stdout())).toMatchObject({ job: { model: 'ltx-video', steps: 3, num_frames: 25 } })
+    expect(await countFrames(await readFile(join(folder, 'ltx.mp4')))).toBe(25)
   })
 
   it('ends when the engine cannot start, instead of waiting for ever', async () => {
@@ -128,7 +140,7 @@ describe('kinora dev', () => {
   })
 })
 
-describe('kinora serve and worker', () => {
+describe('kinora serve and worker', { timeout: 60_000 }, () => {
   it('name everything that is missing in one line', async () => {
     const server = startKinora(['serve'], { environment: { NODE_ENV: 'production' } })
     expect(await server.ended()).toMatchObject({ code: 2 })
@@ -143,7 +155,7 @@ describe('kinora serve and worker', () => {
   })
 })
 
-describe('kinora doctor', () => {
+describe('kinora doctor', { timeout: 60_000 }, () => {
   it('finds this machine in order', async () => {
     const run = startKinora(['doctor', '--json', '--data-dir', join(folder, 'doctor')])
     expect(await run.ended(), run.output()).toMatchObject({ code: 0 })

@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-describe('against a server', () => {
+describe('against a server', { timeout: 120_000 }, () => {
   let local: LocalKinora
   let environment: { API_URL: string; API_KEY: string }
   beforeAll(async () => {
@@ -96,7 +96,7 @@ describe('against a server', () => {
   })
 })
 
-describe('with a server of its own', () => {
+describe('with a server of its own', { timeout: 120_000 }, () => {
   /** Starts the example's server and a worker for it. */
   async function host(
     file: string,

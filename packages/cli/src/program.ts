@@ -5,7 +5,7 @@ import { doctor } from './commands/doctor.ts'
 import { generate } from './commands/generate.ts'
 import { addModelsCommand } from './commands/models.ts'
 import { serve } from './commands/serve.ts'
-import { worker } from './commands/worker.ts'
+import { worker, type WorkerFlags } from './commands/worker.ts'
 import { CommandError, describeError, EXIT } from './failure.ts'
 import { Interrupted, listenForInterrupts } from './interrupt.ts'
 import { createOutput } from './output.ts'
@@ -119,7 +119,9 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .option('--model-path <folder-or-hub-id>', 'the checkpoint (default: MODEL_PATH, or Lightricks/LTX-Video)')
     .option('--recipe <name>', 'the recipe, where the checkpoint alone does not tell')
     .option('--precision <name>', 'fp32, fp16, bf16 or int8 (default: what suits the machine)')
-    .action((options: Record<string, string | undefined>) => worker(options, env, signal))
+    .option('--provider <name>', 'cpu or cuda (default: CUDA where it really runs)')
+    .option('--keep-loaded', 'keep all parts of the model in memory between jobs')
+    .action((options: WorkerFlags) => worker(options, env, signal))
 
   program
     .command('doctor')

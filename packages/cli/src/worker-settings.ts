@@ -29,6 +29,8 @@ export function readWorkerSettings(environment: Environment): WorkerSettings {
     modelPath: text('MODEL_PATH'),
     recipe: text('RECIPE'),
     precision: text('PRECISION'),
+    provider: text('PROVIDER'),
+    keepLoaded: text('KEEP_LOADED') === undefined ? undefined : text('KEEP_LOADED') === 'true',
   }
   return {
     options: {

@@ -101,7 +101,8 @@ async function startBare(driver: StoreDriver): Promise<Running> {
       worker = waiting
     },
     async stop() {
-      await worker?.close(true)
+      // Not by force: what it has taken it finishes, and what lies there stays.
+      await worker?.close()
       worker = undefined
     },
     async claim() {

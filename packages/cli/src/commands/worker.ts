@@ -11,6 +11,8 @@ export interface WorkerFlags {
   readonly modelPath?: string | undefined
   readonly recipe?: string | undefined
   readonly precision?: string | undefined
+  readonly provider?: string | undefined
+  readonly keepLoaded?: boolean | undefined
 }
 
 /**
@@ -18,8 +20,16 @@ export interface WorkerFlags {
  * @throws CommandError naming every variable that is missing or invalid, or what the server or the engine refused
  */
 export async function worker(flags: WorkerFlags, environment: Environment, signal: AbortSignal): Promise<void> {
-  const { engine, model, modelPath, recipe, precision } = flags
-  const typed = { ENGINE: engine, MODEL: model, MODEL_PATH: modelPath, RECIPE: recipe, PRECISION: precision }
+  const { engine, model, modelPath, recipe, precision, provider, keepLoaded } = flags
+  const typed = {
+    ENGINE: engine,
+    MODEL: model,
+    MODEL_PATH: modelPath,
+    RECIPE: recipe,
+    PRECISION: precision,
+    PROVIDER: provider,
+    KEEP_LOADED: keepLoaded ? 'true' : undefined,
+  }
   const known = Object.fromEntries(Object.entries(typed).filter(([, value]) => value !== undefined))
   const { apiUrl, workerToken, options } = readWorkerSettings({ ...environment, ...known })
   if (apiUrl === undefined || workerToken === undefined) {
