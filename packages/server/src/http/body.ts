@@ -16,7 +16,7 @@ export function limitBody(maxBytes = MAX_JSON_BYTES): MiddlewareHandler {
   const count = bodyLimit({ maxSize: maxBytes, onError: refuse })
   return async (context, next) => {
     const announced = Number(context.req.header('content-length') ?? NaN)
-    // Only a body of unknown length has to be counted; to look at the body at all makes a stream of it, the costliest part of a small request.
+    // Only a body of unknown length has to be counted; to look at the body at all makes a stream of it, which costs a small request dearly.
     if (!(announced >= 0) || context.req.header('transfer-encoding') !== undefined) return count(context, next)
     if (announced > maxBytes) refuse()
     await next()
