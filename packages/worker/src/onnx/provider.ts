@@ -1,5 +1,8 @@
 /** Which execution provider this machine really has. */
 
+import { existsSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { runtime } from './runtime.ts'
 import { graph } from './operators.ts'
 
@@ -27,6 +30,10 @@ async function tryCuda(): Promise<ProviderChoice> {
       provider: 'cpu',
       reason: `this build of ONNX Runtime for ${process.platform} ${process.arch} has no CUDA provider`,
     }
+  // Asked for all the same, the library would write a line of its own to stderr.
+  if (!hasProviderLibraries()) {
+    return { provider: 'cpu', reason: "ONNX Runtime's CUDA libraries are not installed (docs/worker.md)" }
+  }
   const probe = graph('probe')
   const x = probe.input('x', 'float32', [1])
   probe.output('y', probe.add(x, x))
@@ -41,6 +48,14 @@ async function tryCuda(): Promise<ProviderChoice> {
   } catch (error) {
     return { provider: 'cpu', reason: `the CUDA provider did not start: ${firstLine(error)}` }
   }
+}
+
+/** Whether the install script has brought what every provider beside the CPU's needs; ONNX Runtime looks for it beside itself. */
+function hasProviderLibraries(): boolean {
+  const folder = join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node')), '..', 'bin')
+  return readdirSync(folder).some((version) =>
+    existsSync(join(folder, version, process.platform, process.arch, 'libonnxruntime_providers_shared.so')),
+  )
 }
 
 function firstLine(error: unknown): string {
