@@ -76,13 +76,13 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
       LOG_LEVEL: 'warn',
     })
     const logger = createLogger(settings.logLevel)
+    const workerEnvironment = options.workerEnvironment ?? process.env
     server = await serveKinora(await toServeOptions(settings, logger))
     for (const model of settings.models) {
       workers.push(
         startWorker(
           {
-            ...readWorkerSettings({ ...options.workerEnvironment, ENGINE: engineOf(model), MAX_IDLE_SECONDS: '0' })
-              .options,
+            ...readWorkerSettings({ ...workerEnvironment, ENGINE: engineOf(model), MAX_IDLE_SECONDS: '0' }).options,
             apiUrl: server.url,
             workerToken: settings.workerToken,
             model,
