@@ -8,8 +8,9 @@ import { fromPath } from '@kinora/sdk/node'
 import { type LocalKinora, startLocal } from 'kinora'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../packages/server/test/services/free-port.ts'
 import { findChromium } from './harness/chromium.ts'
-import { freePort, type RunningProcess, startKinora, startProgram, startTypeScript } from './harness/processes.ts'
+import { type RunningProcess, startKinora, startProgram, startTypeScript } from './harness/processes.ts'
 import { countFrames } from './harness/video.ts'
 
 const example = (path: string): string => fileURLToPath(new URL(`../examples/${path}`, import.meta.url))

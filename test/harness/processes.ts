@@ -1,7 +1,6 @@
 /** Real processes for tests of the whole way: the command and the examples, as people run them, from the sources. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -99,16 +98,4 @@ export function startProgram(
       return closed
     },
   }
-}
-
-/** A port that was free a moment ago. For servers that must come back on the same one; others take port 0. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('The system gave no port.')
-  return address.port
 }

@@ -1,7 +1,6 @@
 /** The client in a real browser, on a page of another origin than the server: CORS, upload progress, streams, downloads. */
 import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,14 +10,10 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { bundle } from './bundle.ts'
 import { serve } from './serve.ts'
+import { findChromium } from '../../../test/harness/chromium.ts'
 import { testWorker, videoOf } from './worker.ts'
 
-const chromium = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path))
+const chromium = findChromium()
 
 /** What the page tells at its end. */
 interface Result {
@@ -29,7 +24,7 @@ interface Result {
   refused: string
 }
 
-test.skipIf(chromium === undefined)(
+test.skipIf(chromium === null)(
   'in Chromium (skipped where there is none)',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kinora-sdk-browser-'))
