@@ -1,11 +1,11 @@
 /** Times one network of a checkpoint in a process of its own, so that its peak memory is its own. Prints one line of JSON. */
 
 import { readFileSync } from 'node:fs'
-import { openCheckpoint } from '../src/engines/ltx/checkpoint.ts'
-import { createModels, type LtxModels, type ModelOptions } from '../src/engines/ltx/models.ts'
-import { quantizeCheckpoint } from '../src/engines/ltx/quantized.ts'
-import { gridCoordinates } from '../src/engines/ltx/rope.ts'
-import { createGenerator } from '../src/engines/ltx/random.ts'
+import { gridCoordinates } from '../src/engines/ltx/coordinates.ts'
+import { openCheckpoint } from '../src/engines/ltx/ltx-video/checkpoint.ts'
+import { createModels, type LtxModels, type ModelOptions } from '../src/engines/ltx/ltx-video/models.ts'
+import { quantizeCheckpoint } from '../src/engines/ltx/ltx-video/quantize-checkpoint.ts'
+import { createGenerator } from '../src/flow/torch-random.ts'
 import { elementCount, float32Tensor, type Float32Tensor } from '../src/onnx/index.ts'
 
 interface Job {

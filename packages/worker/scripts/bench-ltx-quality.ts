@@ -1,13 +1,13 @@
 /** How far a video in another precision is from fp32's. */
 
+import { openCheckpoint } from '../src/engines/ltx/ltx-video/checkpoint.ts'
+import { generateLatents, type VideoSettings } from '../src/engines/ltx/ltx-video/generate.ts'
+import { createModels, type ModelOptions } from '../src/engines/ltx/ltx-video/models.ts'
+import { quantizeCheckpoint } from '../src/engines/ltx/ltx-video/quantize-checkpoint.ts'
+import { chooseRecipe } from '../src/engines/ltx/ltx-video/recipes.ts'
 import { compare } from '../src/engines/ltx/parity/compare.ts'
 import { decodeAll } from '../src/engines/ltx/parity/pieces.ts'
-import { openCheckpoint } from '../src/engines/ltx/checkpoint.ts'
-import { seededDraws } from '../src/engines/ltx/draws.ts'
-import { generateLatents, type VideoSettings } from '../src/engines/ltx/generate.ts'
-import { createModels, type ModelOptions } from '../src/engines/ltx/models.ts'
-import { quantizeCheckpoint } from '../src/engines/ltx/quantized.ts'
-import { chooseRecipe } from '../src/engines/ltx/recipes.ts'
+import { seededDraws } from '../src/flow/draws.ts'
 import { float32Tensor } from '../src/onnx/index.ts'
 
 /** One small video for each precision, from the same seed. */

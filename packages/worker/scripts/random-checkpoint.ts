@@ -6,7 +6,7 @@
 import { cp, mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createGenerator } from '../src/engines/ltx/random.ts'
+import { createGenerator } from '../src/flow/torch-random.ts'
 import { float32ToBfloat16 } from '../src/weights/index.ts'
 
 const fixtures = fileURLToPath(new URL('../test/fixtures/ltx', import.meta.url))

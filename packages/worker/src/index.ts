@@ -20,18 +20,10 @@ export {
 export { stopOnSignals } from './stop-on-signals.ts'
 export type { Outcome } from './run-lease.ts'
 export type { Failure } from './child/failure.ts'
-export {
-  EngineError,
-  type Engine,
-  type EngineContext,
-  type EngineRequest,
-  type Frame,
-  type FrameFormat,
-  type Picture,
-  type RequestedSettings,
-  type ResolvedSettings,
-} from './engines/engine.ts'
-export type { CreateEngine, EngineOptions, OpenContext } from './engines/open-engine.ts'
+export { EngineError } from './failure.ts'
+export type { Engine, EngineContext, EngineRequest, RequestedSettings, ResolvedSettings } from './engines/engine.ts'
+export type { Frame, FrameFormat, Picture } from './media/frame.ts'
+export type { CreateEngine, EngineOptions, OpenContext } from './engines/engine.ts'
 export {
   detectProvider,
   findFfmpeg,

@@ -2,7 +2,9 @@
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolveSettings, type RequestedSettings } from '@kinora/protocol'
-import { EngineError, type Engine, type Frame, type ResolvedSettings } from '../engines/engine.ts'
+import type { Engine, ResolvedSettings } from '../engines/engine.ts'
+import { EngineError } from '../failure.ts'
+import type { Frame } from '../media/frame.ts'
 import { decodePicture, encodePoster, encodeVideo, type Ffmpeg } from '../media/index.ts'
 
 export interface VideoJob {

@@ -1,33 +1,6 @@
 /** What an engine is: the code that turns a picture and settings into frames. The child process loads one and feeds its frames to ffmpeg. */
 
-/** A decoded, upright picture without alpha. */
-export interface Picture {
-  /** Pixels across. */
-  readonly width: number
-  /** Pixels down. */
-  readonly height: number
-  /** sRGB, 8 bits a channel, `[height, width, 3]`, row by row, without padding. */
-  readonly data: Uint8Array
-}
-
-/** One frame of the video, at the size the settings ask for. */
-export interface Frame {
-  /** Pixels across. */
-  readonly width: number
-  /** Pixels down. */
-  readonly height: number
-  /** The samples, without padding; their layout is `format`'s. */
-  readonly data: Uint8Array
-  /**
-   * - `rgb24`: sRGB, `[height, width, 3]`, as a {@link Picture}.
-   * - `yuv420p`: what H.264 stores: BT.709, limited range; Y `[height, width]`, then Cb and Cr `[height / 2, width / 2]` each, sited at the left.
-   *
-   * All frames of a video have the same. @default 'rgb24'
-   */
-  readonly format?: FrameFormat
-}
-
-export type FrameFormat = 'rgb24' | 'yuv420p'
+import type { Frame, Picture } from '../media/frame.ts'
 
 /** What a job may leave open; an engine fills the holes with its own recipe, and the contract's defaults fill the rest. */
 export interface RequestedSettings {
@@ -96,15 +69,19 @@ export interface Engine {
   close(): Promise<void>
 }
 
-/** An engine's refusal, with the words for the job's `error_message` and whether another attempt could help. */
-export class EngineError extends Error {
-  override readonly name = 'EngineError'
-  readonly code: string
-  readonly retryable: boolean
+/** What every engine is told when it is opened. */
+export interface EngineOptions {
+  /** Path or hub name of the weights, for engines that have some. */
+  readonly modelPath?: string | undefined
+  /** Everything else is the engine's own: for `ltx` see `LtxEngineOptions`. */
+  readonly [option: string]: unknown
+}
 
-  constructor(code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
-    super(message, { cause: options.cause })
-    this.code = code
-    this.retryable = options.retryable ?? false
-  }
+/** What a module with an engine of one's own exports as `createEngine`, or as its default. */
+export type CreateEngine = (options: EngineOptions & OpenContext) => Promise<Engine> | Engine
+
+export interface OpenContext {
+  /** Says what opening is at: "downloading 3 of 9 GB". */
+  readonly log: (line: string) => void
+  readonly signal: AbortSignal
 }

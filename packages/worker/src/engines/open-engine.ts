@@ -2,24 +2,8 @@
 
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { EngineError, type Engine } from './engine.ts'
-
-/** What every engine is told when it is opened. */
-export interface EngineOptions {
-  /** Path or hub name of the weights, for engines that have some. */
-  readonly modelPath?: string | undefined
-  /** Everything else is the engine's own: for `ltx` see `LtxEngineOptions`. */
-  readonly [option: string]: unknown
-}
-
-/** What a module with an engine of one's own exports as `createEngine`, or as its default. */
-export type CreateEngine = (options: EngineOptions & OpenContext) => Promise<Engine> | Engine
-
-export interface OpenContext {
-  /** Says what opening is at: "downloading 3 of 9 GB". */
-  readonly log: (line: string) => void
-  readonly signal: AbortSignal
-}
+import { EngineError } from '../failure.ts'
+import type { CreateEngine, Engine, EngineOptions, OpenContext } from './engine.ts'
 
 /**
  * @param name `camera`, `ltx`, or a module with an engine of one's own, as `file:` URL or absolute path

@@ -2,11 +2,11 @@
 
 import { join } from 'node:path'
 import * as z from 'zod/mini'
-import { formatBytes } from '../weights/index.ts'
+import { EngineError } from '../failure.ts'
 import { hubOptionsFromEnvironment, resolveModelPath, type PullProgress } from '../weights/hub/index.ts'
-import { EngineError, type Engine } from './engine.ts'
+import { formatBytes } from '../weights/index.ts'
+import type { Engine, EngineOptions, OpenContext } from './engine.ts'
 import { createLtxEngine } from './ltx/index.ts'
-import type { EngineOptions, OpenContext } from './open-engine.ts'
 
 /** What can be said of `ltx` over the process boundary; more is in `LtxEngineOptions`, for those who open it in their own process. */
 const LtxOptions = z.object({

@@ -1,7 +1,7 @@
 /** Cuts pictures and scales them. */
 
 import sharp from 'sharp'
-import type { Picture } from '../engines/engine.ts'
+import type { Picture } from './frame.ts'
 
 export interface Size {
   /** Pixels across. */

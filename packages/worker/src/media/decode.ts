@@ -2,7 +2,8 @@
 
 import { MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS } from '@kinora/protocol'
 import sharp from 'sharp'
-import { EngineError, type Picture } from '../engines/engine.ts'
+import { EngineError } from '../failure.ts'
+import type { Picture } from './frame.ts'
 
 /** libvips' names of the formats we accept: those of protocol's IMAGE_CONTENT_TYPES. It reads more (SVG, PDF), which are no photographs. */
 const formats = new Set(['jpeg', 'png', 'webp', 'heif', 'gif', 'tiff'])

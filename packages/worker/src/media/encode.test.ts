@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Frame } from '../engines/engine.ts'
 import { encodeVideo } from './encode.ts'
 import { findFfmpeg } from './ffmpeg.ts'
+import type { Frame } from './frame.ts'
 
 const run = promisify(execFile)
 const { path: bundled } = createRequire(import.meta.url)('@ffmpeg-installer/ffmpeg') as { path: string }

@@ -2,8 +2,9 @@
 
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { EngineError, type Frame, type FrameFormat } from '../engines/engine.ts'
+import { EngineError } from '../failure.ts'
 import type { Ffmpeg, H264Encoder } from './ffmpeg.ts'
+import type { Frame, FrameFormat } from './frame.ts'
 
 export interface EncodeOptions {
   readonly ffmpeg: Pick<Ffmpeg, 'path' | 'encoder'>

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { EngineError } from '../engines/engine.ts'
+import { EngineError } from '../failure.ts'
 
 const run = promisify(execFile)
 

@@ -1,6 +1,6 @@
 /** Between RGB and the YCbCr that videos store: BT.709, limited range (ITU-R BT.709-6, section 3). */
 
-import type { Frame } from '../engines/engine.ts'
+import type { Frame } from './frame.ts'
 
 const [red, green, blue] = [0.2126, 0.7152, 0.0722]
 const chroma = { blue: 2 * (1 - blue), red: 2 * (1 - red) }

@@ -1,8 +1,8 @@
 /** The still that stands for a video before it plays. */
 
 import sharp from 'sharp'
-import type { Frame } from '../engines/engine.ts'
 import { frameToRgb } from './frame-colour.ts'
+import type { Frame } from './frame.ts'
 
 /** A frame as a JPEG file's bytes. */
 export async function encodePoster(frame: Frame): Promise<Buffer> {

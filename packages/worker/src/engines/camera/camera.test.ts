@@ -6,9 +6,10 @@ import { promisify } from 'node:util'
 import { resolveSettings } from '@kinora/protocol'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { decodePicture, encodeVideo, findFfmpeg, frameToRgb } from '../../media/index.ts'
 import { jitter, movements, toGray, type GrayFrame, type Movement } from '../../../test/registration.ts'
-import type { Engine, Frame, Picture } from '../engine.ts'
+import type { Frame, Picture } from '../../media/frame.ts'
+import { decodePicture, encodeVideo, findFfmpeg, frameToRgb } from '../../media/index.ts'
+import type { Engine } from '../engine.ts'
 import { createCameraEngine } from './index.ts'
 
 const run = promisify(execFile)

@@ -1,7 +1,7 @@
 /** Where a picture has most to see, so that the camera does not approach the sky beside the rocket. */
 
-import type { Picture } from '../engine.ts'
 import { cropAndScale } from '../../media/crop.ts'
+import type { Picture } from '../../media/frame.ts'
 import type { Point } from './motion.ts'
 
 /** Longer side of the picture that is looked at. */

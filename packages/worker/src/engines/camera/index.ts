@@ -4,8 +4,9 @@
  *     prompt → words → motion → path → a grid for each frame → GridSample in ONNX Runtime → frames
  */
 
-import { EngineError, type Engine } from '../engine.ts'
+import { EngineError } from '../../failure.ts'
 import { SessionError } from '../../onnx/index.ts'
+import type { Engine } from '../engine.ts'
 import { findFocus } from './focus.ts'
 import { gridMatrix } from './grid.ts'
 import { planMotion } from './motion.ts'

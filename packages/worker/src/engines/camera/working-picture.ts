@@ -1,8 +1,8 @@
 /** The picture as the graph samples it: nothing in it is finer than the frame can show, and it has several samples for each of the frame's pixels. */
 
-import type { Picture } from '../engine.ts'
 import { cropAndScale, type Rectangle, type Size } from '../../media/crop.ts'
 import { blueDifferenceOf, lumaOf, redDifferenceOf } from '../../media/frame-colour.ts'
+import type { Picture } from '../../media/frame.ts'
 import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
 
 /** Samples for each pixel of the frame and axis: linear interpolation between so many blurs less than a twentieth at the finest detail. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Engine, EngineRequest, Frame, ResolvedSettings } from '../engine.ts'
+import type { Frame } from '../../media/frame.ts'
+import type { Engine, EngineRequest, ResolvedSettings } from '../engine.ts'
 import { createLtxEngine } from './engine.ts'
 
 const fixtures = fileURLToPath(new URL('../../../test/fixtures/ltx', import.meta.url))

@@ -4,8 +4,9 @@
  *     const engine = await createLtxEngine({ modelPath: 'models/LTX-Video' })
  *     for await (const frame of engine.generate({ picture, settings }, { signal, progress })) ...
  *
- * Read in this order: checkpoint (what is it?), recipe and recipes (how is it used?), schedule, conditioning, denoise and guidance (the loop),
- * transformer, text-encoder, vae-encoder, vae-decoder (the networks), decode and tiles, generate (all together), engine (a job).
+ * Read in this order, in ltx-video/: checkpoint (what is it?), recipe and recipes (how is it used?), conditioning, denoise (the loop), transformer,
+ * generate (all together); in vae/: encoder, decoder, tiles, decode-video; then engine (a job). What any diffusion model is made of is in `src/networks`,
+ * `src/text` and `src/flow`.
  */
 
 export { createLtxEngine, type LtxEngineOptions, type Precision } from './engine.ts'
@@ -15,21 +16,16 @@ export {
   type Checkpoint,
   type CheckpointKind,
   type CheckpointLocation,
-} from './checkpoint.ts'
-export { createModels, type LtxModels, type ModelOptions } from './models.ts'
-export { generateLatents, type GenerateHooks, type GivenPicture, type VideoSettings } from './generate.ts'
-export { decodeVideo, type DecodeOptions } from './decode.ts'
-export { recordedDraws, seededDraws, type Draws } from './draws.ts'
+} from './ltx-video/checkpoint.ts'
+export { createModels, type LtxModels, type ModelOptions } from './ltx-video/models.ts'
+export { generateLatents, type GenerateHooks, type GivenPicture, type VideoSettings } from './ltx-video/generate.ts'
+export { decodeVideo, type DecodeOptions } from './vae/decode-video.ts'
+export { recordedDraws, seededDraws, type Draws } from '../../flow/draws.ts'
 export { coverPicture, pictureToPixels, pixelsToFrames } from './picture.ts'
-export type { Recipe } from './recipe.ts'
-export { chooseRecipe, recipes } from './recipes.ts'
+export type { Recipe } from './ltx-video/recipe.ts'
+export { chooseRecipe, recipes } from './ltx-video/recipes.ts'
 export { compareCase, findCases, runCase, type ParityOptions, type PieceResult } from './parity/index.ts'
 export { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
-export {
-  EngineError,
-  type Engine,
-  type EngineContext,
-  type EngineRequest,
-  type Frame,
-  type Picture,
-} from '../engine.ts'
+export { EngineError } from '../../failure.ts'
+export type { Engine, EngineContext, EngineRequest } from '../engine.ts'
+export type { Frame, Picture } from '../../media/frame.ts'

@@ -1,8 +1,15 @@
 /** Latents: a video's small stand-in, in which all the work is done. Whole they are `[1, C, F, H, W]`, as tokens `[F·H·W, C]`. */
 
 import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
-import type { LatentStatistics } from './checkpoint.ts'
-import type { LatentSize } from './rope.ts'
+
+import type { LatentSize } from './coordinates.ts'
+
+/** Statistics of the latents, one value per channel. */
+export interface LatentStatistics {
+  readonly mean: Float32Array
+  readonly std: Float32Array
+  readonly scalingFactor: number
+}
 
 export function latentShape(channels: number, size: LatentSize): readonly number[] {
   return [1, channels, size.frames, size.height, size.width]

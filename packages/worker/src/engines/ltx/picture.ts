@@ -1,8 +1,8 @@
 /** Pictures in and frames out: between 8-bit colours and the network's numbers. */
 
+import type { Frame, Picture } from '../../media/frame.ts'
+import { resizePicture } from '../../media/lanczos.ts'
 import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
-import type { Frame, Picture } from '../engine.ts'
-import { resizePicture } from './resize.ts'
 
 /**
  * The largest part in the middle of a picture that has the asked-for aspect ratio, resized: never stretched.

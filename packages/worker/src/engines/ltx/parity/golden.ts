@@ -2,13 +2,13 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { recordedDraws, type Draws } from '../../../flow/draws.ts'
+import type { Picture } from '../../../media/frame.ts'
 import { float32Tensor, type Float32Tensor } from '../../../onnx/index.ts'
+import { readFields, type Fields } from '../../../weights/config-fields.ts'
 import { readSafetensors, readTensor, tensorNamed, type Weights } from '../../../weights/index.ts'
-import type { Picture } from '../../engine.ts'
-import type { CheckpointLocation } from '../checkpoint.ts'
-import { recordedDraws, type Draws } from '../draws.ts'
-import { readFields, type Fields } from '../fields.ts'
-import type { Recipe } from '../recipe.ts'
+import type { CheckpointLocation } from '../ltx-video/checkpoint.ts'
+import type { Recipe } from '../ltx-video/recipe.ts'
 
 export interface GoldenCase {
   readonly name: string

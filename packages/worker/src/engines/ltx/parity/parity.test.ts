@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
-import type { Picture } from '../../engine.ts'
+import type { Picture } from '../../../media/frame.ts'
 import { findCases, runCase } from './run.ts'
 
 const fixtures = fileURLToPath(new URL('../../../../test/fixtures/ltx', import.meta.url))

@@ -1,15 +1,15 @@
 /** Compares a case piece by piece, then as a whole: from the recorded draws, and from the seed alone. */
 
+import { seededDraws, type Draws } from '../../../flow/draws.ts'
+import { resizePicture } from '../../../media/lanczos.ts'
 import { float32Tensor, type Float32Tensor } from '../../../onnx/index.ts'
-import { decodeVideo, type DecodeOptions } from '../decode.ts'
-import { seededDraws, type Draws } from '../draws.ts'
-import { generateLatents, latentSize, type VideoSettings } from '../generate.ts'
-import type { LtxModels } from '../models.ts'
+import { loadTokenizer } from '../../../text/t5/tokenizer.ts'
+import { gridCoordinates, tokenCount, type Coordinates } from '../coordinates.ts'
+import { generateLatents, latentSize, type VideoSettings } from '../ltx-video/generate.ts'
+import type { LtxModels } from '../ltx-video/models.ts'
+import { passSigmas } from '../ltx-video/recipe.ts'
 import { pictureToPixels } from '../picture.ts'
-import { passSigmas } from '../recipe.ts'
-import { resizePicture } from '../resize.ts'
-import { gridCoordinates, tokenCount, type Coordinates } from '../rope.ts'
-import { loadTokenizer } from '../tokenizer.ts'
+import { decodeVideo, type DecodeOptions } from '../vae/decode-video.ts'
 import { compare, isWithin, type Bound, type Difference } from './compare.ts'
 import { recipeOf, type GoldenCase } from './golden.ts'
 

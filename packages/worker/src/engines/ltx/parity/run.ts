@@ -2,8 +2,8 @@
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openCheckpoint } from '../checkpoint.ts'
-import { createModels, type ModelOptions } from '../models.ts'
+import { openCheckpoint } from '../ltx-video/checkpoint.ts'
+import { createModels, type ModelOptions } from '../ltx-video/models.ts'
 import { readCase, type DecodePicture } from './golden.ts'
 import { compareCase, float32Bounds, halfBounds, type PieceResult, type Report } from './pieces.ts'
 import { compareUpsampler, isUpsamplerCase } from './upsampler.ts'

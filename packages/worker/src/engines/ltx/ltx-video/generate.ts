@@ -1,0 +1,193 @@
+/** From a prompt and pictures to latents: one pass, or two at growing size. */
+
+import type { Draws } from '../../../flow/draws.ts'
+import type { Float32Tensor } from '../../../onnx/index.ts'
+import { tokenCount, type LatentSize } from '../coordinates.ts'
+import { denormalizeLatents, normalizeLatents, unpackLatents } from '../latents.ts'
+import {
+  dropExtraTokens,
+  startConditioned,
+  startImageToVideo,
+  type Geometry,
+  type InitialLatents,
+} from './conditioning.ts'
+import { denoise, type DenoiseOptions, type DenoiseStart } from './denoise.ts'
+import type { LtxModels } from './models.ts'
+import { adaptInstance, toneMap } from './multi-scale.ts'
+import { guidanceAt, needsNegativePrompt, passSigmas, type Pass, type Recipe } from './recipe.ts'
+
+/** A picture and its place in the video. */
+export interface GivenPicture {
+  /** The picture at a size: `[1, 3, 1, height, width]` in -1..1. Each pass asks for its own. */
+  readonly at: (width: number, height: number) => Float32Tensor
+  /** Frame of the video. 0.9.0 and 0.9.1 know frame 0 only. @default 0 */
+  readonly frame?: number
+  /** 0..1. 0.9.0 and 0.9.1 know 1 only. @default 1 */
+  readonly strength?: number
+}
+
+export interface VideoSettings {
+  readonly prompt: string
+  readonly negativePrompt: string
+  readonly pictures: readonly GivenPicture[]
+  /** Pixels, a multiple of 32. */
+  readonly width: number
+  /** Pixels, a multiple of 32. */
+  readonly height: number
+  /** 8k + 1. */
+  readonly frames: number
+  readonly framesPerSecond: number
+  readonly recipe: Recipe
+}
+
+/** What happens on the way, for progress, cancelling and comparisons. Each may throw to stop. */
+export interface GenerateHooks {
+  readonly onStage?: (stage: 'text' | 'encode' | 'denoise' | 'upsample' | 'decode') => void
+  readonly beforeStep?: (step: number, pass: number) => void | Promise<void>
+  readonly afterStep?: (step: number, pass: number, latents: Float32Tensor) => void
+}
+
+export interface EncodedPrompts {
+  readonly prompt: Float32Tensor
+  readonly negativePrompt: Float32Tensor | undefined
+}
+
+/** @returns normalised latents `[1, C, F, h, w]`; larger than asked for where the recipe has two passes (see {@link passSizes}) */
+export async function generateLatents(
+  models: LtxModels,
+  settings: VideoSettings,
+  draws: Draws,
+  hooks: GenerateHooks = {},
+): Promise<Float32Tensor> {
+  hooks.onStage?.('text')
+  const prompts = await encodePrompts(models, settings)
+  const sizes = passSizes(models, settings)
+  const { multiScale } = settings.recipe
+  const first = await runPass(
+    models,
+    settings,
+    { ...sizes.first, prompts, pass: settings.recipe.first, number: 0 },
+    draws,
+    hooks,
+  )
+  if (sizes.second === undefined || multiScale === undefined) return first
+  hooks.onStage?.('upsample')
+  const upscaled = await upscaleLatents(models, first, multiScale)
+  return runPass(
+    models,
+    settings,
+    { ...sizes.second, prompts, pass: multiScale.second, number: 1, initial: upscaled },
+    draws,
+    hooks,
+  )
+}
+
+export async function encodePrompts(
+  models: LtxModels,
+  { prompt, negativePrompt, recipe }: VideoSettings,
+): Promise<EncodedPrompts> {
+  const { embeddings } = await models.encodeText(prompt, recipe.maximumTokens)
+  const negative = needsNegativePrompt(recipe.guidance)
+    ? await models.encodeText(negativePrompt, recipe.maximumTokens)
+    : undefined
+  return { prompt: embeddings, negativePrompt: negative?.embeddings }
+}
+
+/** Pixels of each pass. With one pass it is the size asked for. */
+export function passSizes(
+  models: LtxModels,
+  { width, height, recipe }: Pick<VideoSettings, 'width' | 'height' | 'recipe'>,
+) {
+  const { multiScale } = recipe
+  if (multiScale === undefined || models.checkpoint.upsampler === undefined) return { first: { width, height } }
+  const grid = models.checkpoint.vae.config.compression.space
+  const down = (pixels: number) => Math.max(grid, Math.floor(Math.trunc(pixels * multiScale.downscale) / grid) * grid)
+  const first = { width: down(width), height: down(height) }
+  return { first, second: { width: 2 * first.width, height: 2 * first.height } }
+}
+
+/** Between two passes: normalised latents to normalised latents of twice the size. */
+export async function upscaleLatents(
+  models: LtxModels,
+  latents: Float32Tensor,
+  options: { adain: number; toneMap: number },
+): Promise<Float32Tensor> {
+  const { latents: statistics } = models.checkpoint
+  const small = denormalizeLatents(latents, statistics)
+  const large = await models.upsample(small)
+  const adapted = options.adain > 0 ? adaptInstance(large, small, options.adain) : large
+  return normalizeLatents(options.toneMap > 0 ? toneMap(adapted, options.toneMap) : adapted, statistics)
+}
+
+export interface PassOptions {
+  readonly width: number
+  readonly height: number
+  readonly prompts: EncodedPrompts
+  readonly pass: Pass
+  readonly number: number
+  /** Normalised latents to go on from, noised to the pass's first sigma. */
+  readonly initial?: Float32Tensor
+}
+
+export async function runPass(
+  models: LtxModels,
+  settings: VideoSettings,
+  options: PassOptions,
+  draws: Draws,
+  hooks: GenerateHooks,
+): Promise<Float32Tensor> {
+  const { recipe } = settings
+  const size = latentSize(models, options, settings.frames)
+  const sigmas = passSigmas(options.pass, models.checkpoint, tokenCount(size))
+  hooks.onStage?.('encode')
+  const initial = options.initial && { latents: options.initial, sigma: sigmas[0] ?? 1 }
+  const start = await startPass(models, settings, options, size, draws, initial)
+  hooks.onStage?.('denoise')
+  const denoiseOptions: DenoiseOptions = {
+    sigmas,
+    guidance: (sigma) => guidanceAt(recipe.guidance, sigma),
+    prompt: options.prompts.prompt,
+    negativePrompt: options.prompts.negativePrompt,
+    imageNoise: settings.pictures.length > 0 ? recipe.imageNoise : 0,
+    stochastic: recipe.stochastic || models.checkpoint.schedule.stochastic,
+    beforeStep: (step) => hooks.beforeStep?.(step, options.number),
+    afterStep: (step, latents) => hooks.afterStep?.(step, options.number, latents),
+  }
+  const tokens = await denoise(start, models.denoise, draws, denoiseOptions)
+  return unpackLatents(dropExtraTokens(tokens, start.extraTokens), size)
+}
+
+async function startPass(
+  models: LtxModels,
+  settings: VideoSettings,
+  { width, height }: PassOptions,
+  size: LatentSize,
+  draws: Draws,
+  initial: InitialLatents | undefined,
+): Promise<DenoiseStart & { extraTokens: number }> {
+  const { kind, latents, causalCoordinates, vae, transformer } = models.checkpoint
+  const geometry: Geometry = {
+    size,
+    compression: vae.config.compression,
+    framesPerSecond: settings.framesPerSecond,
+    causalCoordinates,
+  }
+  const keyframes = []
+  for (const { at, frame = 0, strength = 1 } of settings.pictures) {
+    keyframes.push({ posterior: await models.encodePixels(at(width, height)), frame, strength })
+  }
+  const [only] = keyframes
+  if (kind === 'image-to-video' && only !== undefined && initial === undefined) {
+    return { ...startImageToVideo(only.posterior, geometry, latents, draws), extraTokens: 0 }
+  }
+  return startConditioned(keyframes, geometry, transformer.config.inChannels, latents, draws, initial)
+}
+
+export function latentSize(
+  models: LtxModels,
+  { width, height }: { width: number; height: number },
+  frames: number,
+): LatentSize {
+  const { time, space } = models.checkpoint.vae.config.compression
+  return { frames: Math.floor((frames - 1) / time) + 1, height: height / space, width: width / space }
+}

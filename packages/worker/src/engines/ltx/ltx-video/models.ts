@@ -1,0 +1,203 @@
+/** The checkpoint's networks as functions: text to embeddings, pixels to latents, latents to velocity, latents to pixels. */
+
+import type { QuantizedWeights } from '../../../networks/int8.ts'
+import type { BuiltGraph } from '../../../networks/network.ts'
+import type { ComputeType } from '../../../networks/parameters.ts'
+import { rotaryTables } from '../../../networks/rotary.ts'
+import { SessionCache, type LoadableGraph } from '../../../networks/session-cache.ts'
+import type { Tensors } from '../../../networks/tensors.ts'
+import { timestepFeatures } from '../../../networks/timestep.ts'
+import {
+  elementCount,
+  float32Output,
+  float32Tensor,
+  int64Tensor,
+  type Float32Tensor,
+  type Provider,
+  type Tensor,
+} from '../../../onnx/index.ts'
+import { buildT5Encoder, relativeBuckets } from '../../../text/t5/encoder.ts'
+import { loadTokenizer } from '../../../text/t5/tokenizer.ts'
+import type { Coordinates } from '../coordinates.ts'
+import type { Posterior } from '../latents.ts'
+import type { VideoDecoder } from '../vae/decode-video.ts'
+import { buildVaeDecoder } from '../vae/decoder.ts'
+import { buildVaeEncoder } from '../vae/encoder.ts'
+import { buildLatentUpsampler } from '../vae/latent-upsampler.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import type { Denoiser } from './denoise.ts'
+import { buildTransformer } from './transformer.ts'
+
+export interface ModelOptions {
+  /** @default 'cpu' */
+  readonly provider?: Provider
+  /** The type of matrix products and convolutions. @default 'float32' */
+  readonly compute?: ComputeType
+  /** int8 editions of linear layers, of transformer and text encoder. @default none */
+  readonly quantized?: {
+    readonly transformer?: QuantizedWeights
+    readonly textEncoder?: QuantizedWeights
+  }
+  /** Keeps every network in memory once it was used. @default false: one at a time */
+  readonly keepLoaded?: boolean
+  /** CPU threads. @default ONNX Runtime's own choice */
+  readonly threads?: number
+}
+
+/** Text as the transformer takes it. */
+export interface EncodedText {
+  /** `[tokens, width]`, without padding. */
+  readonly embeddings: Float32Tensor
+  /** `[maximum]`, padding included. */
+  readonly ids: readonly number[]
+}
+
+export interface LtxModels extends VideoDecoder {
+  readonly checkpoint: Checkpoint
+  /** @param maximum tokens that the prompt is cut or padded to */
+  encodeText(text: string, maximum: number): Promise<EncodedText>
+  /** @param pixels `[1, 3, F, H, W]` in -1..1 */
+  encodePixels(pixels: Float32Tensor): Promise<Posterior>
+  /** One prediction of the transformer. */
+  readonly denoise: Denoiser
+  /** Twice the height and width of denormalised latents. @throws Error without an upsampler in the checkpoint */
+  upsample(latents: Float32Tensor): Promise<Float32Tensor>
+  /** Frees everything. */
+  close(): Promise<void>
+}
+
+/** Reads the tokenizer; graphs are built and loaded when they are first needed. */
+export async function createModels(checkpoint: Checkpoint, options: ModelOptions = {}): Promise<LtxModels> {
+  const { provider = 'cpu', compute = 'float32', quantized = {}, keepLoaded = false, threads } = options
+  const room = new SessionCache({ provider, keepLoaded, ...(threads !== undefined && { threads }) })
+  const tokenizer = await loadTokenizer(checkpoint.tokenizerFolder)
+  const { transformer, vae, textEncoder, upsampler } = checkpoint
+  const int8 = { textEncoder: quantized.textEncoder ?? new Map(), transformer: quantized.transformer ?? new Map() }
+  const decoder = once(() => buildVaeDecoder(vae.config, vae.tensors, { compute }))
+  const load = {
+    textEncoder: loadable(
+      textEncoder.tensors,
+      () => buildT5Encoder(textEncoder.config, textEncoder.tensors, { compute, quantized: int8.textEncoder }),
+      int8.textEncoder,
+    ),
+    transformer: loadable(
+      transformer.tensors,
+      () => buildTransformer(transformer.config, transformer.tensors, { compute, quantized: int8.transformer }),
+      int8.transformer,
+    ),
+    vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute })),
+    vaeDecoder: loadable(vae.tensors, decoder),
+  }
+  const tables = tablesOf(checkpoint)
+
+  return {
+    checkpoint,
+    provider,
+    async encodeText(text, maximum) {
+      const { ids, mask } = tokenizer.encodePadded(text, maximum)
+      const tokens = mask.filter((bit) => bit === 1).length
+      // A mask over padding is the same as no padding: positions count by distance only.
+      const read = checkpoint.paddingIsRead ? ids : ids.slice(0, tokens)
+      const buckets = int64Tensor([read.length, read.length], relativeBuckets(read.length, textEncoder.config))
+      const outputs = await room.run('text encoder', load.textEncoder, {
+        ids: int64Tensor([read.length], read),
+        buckets,
+      })
+      const { data, shape } = float32Output(outputs, 'embeddings')
+      const width = shape[1] ?? 0
+      return { ids, embeddings: float32Tensor([tokens, width], data.slice(0, tokens * width)) }
+    },
+    async encodePixels(pixels) {
+      const outputs = await room.run('VAE encoder', load.vaeEncoder, { pixels })
+      return { mean: float32Output(outputs, 'mean'), logvar: float32Output(outputs, 'logvar') }
+    },
+    async denoise({ latents, timesteps, coordinates, text }) {
+      const distinct = [...new Set(timesteps)]
+      const places = new Map(distinct.map((timestep, index) => [timestep, index]))
+      const scale = transformer.config.timestepScale / 1000
+      const inputs: Record<string, Tensor> = {
+        latents,
+        text,
+        timestep_features: timestepFeatures(distinct.map((timestep) => timestep * scale)),
+        timestep_index: int64Tensor(
+          [timesteps.length],
+          [...timesteps].map((timestep) => places.get(timestep) ?? 0),
+        ),
+        ...tables(coordinates),
+      }
+      return float32Output(await room.run('transformer', load.transformer, inputs), 'velocity')
+    },
+    async upsample(latents) {
+      if (upsampler === undefined) throw new Error('This checkpoint has no latent upsampler.')
+      const loadUpsampler = loadable(upsampler.tensors, () =>
+        buildLatentUpsampler(upsampler.config, upsampler.tensors, { compute }),
+      )
+      return float32Output(await room.run('latent upsampler', loadUpsampler, { latents }), 'upsampled')
+    },
+    get decoderNoises() {
+      return decoder().noises
+    },
+    async decodeLatents(latents, timestep, noises) {
+      const named = Object.fromEntries(
+        decoder().noises.map(({ name }, index) => [name, noises[index] ?? float32Tensor([0])]),
+      )
+      const time = vae.config.decoder.timestepConditioning
+        ? { timestep_features: timestepFeatures([Math.fround(timestep) * checkpoint.decodeTimestepScale]) }
+        : {}
+      return float32Output(await room.run('VAE decoder', load.vaeDecoder, { latents, ...time, ...named }), 'pixels')
+    },
+    close: () => room.close(),
+  }
+}
+
+/**
+ * Whether every tensor that the networks need is there, with the shape that the configs say: builds the graphs and drops them, which takes
+ * milliseconds, so that a wrong file is found before anything is loaded.
+ * @throws EngineError `weights_mismatch`, `unsupported_weights`
+ */
+export function checkWeights({ transformer, vae, textEncoder, upsampler }: Checkpoint): void {
+  const options = { compute: 'float32' } as const
+  buildT5Encoder(textEncoder.config, textEncoder.tensors, options)
+  buildTransformer(transformer.config, transformer.tensors, options)
+  buildVaeEncoder(vae.config, vae.tensors, options)
+  buildVaeDecoder(vae.config, vae.tensors, options)
+  if (upsampler !== undefined) buildLatentUpsampler(upsampler.config, upsampler.tensors, options)
+}
+
+function loadable(
+  tensors: Tensors,
+  build: () => BuiltGraph,
+  quantized: QuantizedWeights = new Map(),
+): () => LoadableGraph {
+  return () => {
+    const { graph, used } = build()
+    let inflatedBytes = 0
+    for (const name of used)
+      inflatedBytes += (quantized.has(name) ? 1 : 4) * elementCount(tensors.get(name)?.shape ?? [0])
+    return { graph: graph.encode(), inflatedBytes }
+  }
+}
+
+/** Angles are computed once for each set of coordinates: they are the same at every step. */
+function tablesOf({
+  transformer: { config },
+}: Checkpoint): (coordinates: Coordinates) => { cos: Float32Tensor; sin: Float32Tensor } {
+  const known = new WeakMap<Coordinates, { cos: Float32Tensor; sin: Float32Tensor }>()
+  return (coordinates) => {
+    const found = known.get(coordinates)
+    if (found !== undefined) return found
+    const innerSize = config.heads * config.headSize
+    const computed = rotaryTables([coordinates.time, coordinates.y, coordinates.x], {
+      innerSize,
+      maximumPositions: config.maximumPositions,
+      theta: config.theta,
+    })
+    known.set(coordinates, computed)
+    return computed
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}
