@@ -13,14 +13,16 @@ import type {
   JobList,
   Lease,
   LeaseEnd,
-  ParsedGenerateRequest,
   ResolvedSettings,
 } from '@kinora/protocol'
 import type { Logger } from 'pino'
 import type { ImageInfo } from './images/index.ts'
+import type { AcceptRequest, Snapshot } from './jobs/request.ts'
 import type { GuardedFetch } from './net/index.ts'
 import type { Storage } from './storage/index.ts'
 import type { StoreDriver } from './stores/store.ts'
+
+export type { AcceptRequest, ImageSource, Snapshot } from './jobs/request.ts'
 
 /** What the core is made of. `createCore` in `create-core.ts` takes it. */
 export interface CoreOptions {
@@ -58,28 +60,6 @@ export interface WebhookOptions {
    * original contract, and `POST /webhook/complete` is open to it. Without: every tenant has a derived secret, and that route is closed.
    */
   readonly singleTenant?: string | undefined
-}
-
-/** The picture of a new job: somebody's URL, or an upload of the same tenant that lies at {@link uploadKey}. */
-export type ImageSource =
-  | { readonly image_url: string }
-  | {
-      readonly upload_id: string
-      /** Of a picture that came with the request itself: stands for its bytes in the comparison of repeated requests. */
-      readonly digest?: string | undefined
-    }
-
-/** A request that has passed the schema. `image_url` and `upload_id` are taken from `image`. */
-export interface AcceptRequest {
-  readonly image: ImageSource
-  /** The parsed body or form fields, defaults applied. */
-  readonly request: Omit<ParsedGenerateRequest, 'image_url' | 'upload_id'>
-}
-
-/** A job at one moment. The revision changes with the job's state, not with its signed URLs. */
-export interface Snapshot {
-  readonly revision: string
-  readonly job: Job
 }
 
 /** What a tenant does with jobs. A job of another tenant does not exist: `job_not_found`. */

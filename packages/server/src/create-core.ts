@@ -5,18 +5,19 @@ import { DELIVERY_SCHEDULE } from './deliveries/schedule.ts'
 import { createSecrets } from './deliveries/secrets.ts'
 import { createEvents } from './events/events.ts'
 import { createHealth } from './health.ts'
-import { createAccept } from './jobs/accept.ts'
-import { createCancel } from './jobs/cancel.ts'
-import { createInputs } from './jobs/input.ts'
-import { createJobs } from './jobs/jobs.ts'
-import { createReader } from './jobs/reader.ts'
-import { createRemove } from './jobs/remove.ts'
-import { failWith, settle } from './jobs/settle.ts'
-import { createLeases } from './leases/leases.ts'
-import { createPresence } from './leases/presence.ts'
+import { createInputs } from './inputs/input.ts'
+import { createHubs } from './leases/hubs.ts'
+import { createLeaseBook } from './leases/lease-book.ts'
 import { startMaintenance } from './maintenance.ts'
+import { createPresence } from './models/presence.ts'
 import { createQueues } from './queues.ts'
+import { createList } from './reading/lists.ts'
+import { createReader } from './reading/reader.ts'
+import { createVideoUrl } from './reading/video-url.ts'
 import { createMonitor } from './stores/monitor.ts'
+import { createEnd } from './transitions/end.ts'
+import { createTransitions } from './transitions/index.ts'
+import { giveBack } from './transitions/release.ts'
 
 /** Seconds: the original contract's. */
 const RETENTION = { completed: 24 * 3600, failed: 7 * 24 * 3600 }
@@ -60,56 +61,48 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const secrets = createSecrets(options.webhooks)
   const inputs = createInputs(options)
   const reader = createReader({ queues, history, storage, presence })
-  const cancel = createCancel({ reader, clock, logger })
-  const remove = createRemove({ queues, history, storage, reader, cancel })
-  const accept = createAccept({
-    queues,
-    history,
-    storage,
-    reader,
-    inputs,
-    retention,
-    deliveryAttempts: schedule.length,
-    clock,
-    refuse: async (jobId, { code, message }) => {
-      const record = await reader.record(jobId)
-      if (record) await settle(queues.of(record.model), jobId, failWith(code, message))
-      await reader.keepEnd(jobId)
-    },
-  })
-  const leases = createLeases({
-    queues,
-    history,
-    storage,
-    reader,
-    inputs,
-    presence,
-    monitor,
-    logger,
-    clock,
-    leaseDuration,
-  })
+  const end = createEnd(reader)
+  const leases = createLeaseBook({ queues, history, reader, presence, clock, leaseDuration })
+  const transitions = createTransitions(
+    { queues, history, storage, reader, inputs, presence, end, leases, logger, clock, leaseDuration },
+    { retention, deliveryAttempts: schedule.length },
+  )
+  const hubs = createHubs({ queues, presence, monitor, logger, prepare: transitions.claim, giveBack })
   const events = createEvents({ queues, reader, history, clock, logger })
   const deliveries = await startDeliveries({ queues, reader, history, secrets, fetch, schedule, logger, clock })
-  const maintenance = startMaintenance({ queues, history, reader, retention, clock, logger })
+  const maintenance = startMaintenance({ queues, history, reader, end, retention, clock, logger })
   for (const model of queues.all) {
     model.worker.on('stalled', (jobId) => {
-      leases.onStalled(model, jobId).catch((error: unknown) => logger.warn({ job_id: jobId, error }, 'a dead lease'))
+      transitions.stalled(model, jobId).catch((error: unknown) => logger.warn({ job_id: jobId, error }, 'a dead lease'))
     })
   }
 
   let closing: Promise<void> | undefined
   return {
     models,
-    jobs: createJobs({ history, storage, reader, accept, cancel, remove }),
-    leases,
+    jobs: {
+      accept: transitions.accept,
+      get: (tenant, jobId) => reader.job(jobId, tenant),
+      list: createList({ history, reader }),
+      cancel: (tenant, jobId) => transitions.cancel(jobId, tenant),
+      remove: transitions.remove,
+      videoUrl: createVideoUrl({ storage, reader }),
+      completeFromOutside: transitions.report,
+    },
+    leases: {
+      claim: hubs.claim,
+      heartbeat: transitions.heartbeat,
+      complete: transitions.complete,
+      fail: transitions.fail,
+      release: transitions.release,
+    },
     events,
     webhookSecrets: secrets,
     health: createHealth({ queues, monitor, presence, backend: store.name, version, clock }),
     close() {
       closing ??= (async () => {
         maintenance.close()
-        leases.close()
+        hubs.close()
         inputs.close()
         // With the store down several of these would wait for ever.
         await within(CLOSE_WITHIN, async () => {

@@ -1,6 +1,6 @@
 /** How the server stands: it never throws and never hangs. */
 import type { Health } from '@kinora/protocol'
-import type { Presence } from './leases/presence.ts'
+import type { Presence } from './models/presence.ts'
 import type { Queues } from './queues.ts'
 import type { Monitor } from './stores/monitor.ts'
 import { reach } from './stores/outage.ts'

@@ -1,9 +1,9 @@
 /** What the server does by itself, once a minute: keeps ends that a crash left unwritten, ends what nobody will, drops what is too old. */
 import type { Logger } from 'pino'
-import type { Reader } from './jobs/reader.ts'
-import { failWith, settle } from './jobs/settle.ts'
 import type { Queues } from './queues.ts'
+import type { Reader } from './reading/reader.ts'
 import type { History } from './stores/history.ts'
+import type { End } from './transitions/end.ts'
 
 const EVERY = 60_000
 
@@ -20,6 +20,7 @@ export interface MaintenanceOptions {
   readonly queues: Queues
   readonly history: History
   readonly reader: Reader
+  readonly end: End
   readonly retention: { readonly completed: number; readonly failed: number }
   readonly clock: () => number
   readonly logger: Logger
@@ -32,7 +33,7 @@ export interface Maintenance {
 }
 
 export function startMaintenance(options: MaintenanceOptions): Maintenance {
-  const { queues, history, reader, retention, clock, logger } = options
+  const { queues, history, reader, end, retention, clock, logger } = options
 
   async function run(): Promise<void> {
     // Ends are kept before the queue is allowed to drop their jobs.
@@ -76,7 +77,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       return
     }
     if (live.state === 'waiting' && live.bull.data.canceled_at !== undefined) {
-      await settle(live.queue, jobId, failWith('canceled', 'Canceled'))
+      await end.anyway('cancel', { model: live.queue, jobId }, { status: 'canceled' })
     }
     await reader.keepEnd(jobId)
   }

@@ -4,7 +4,6 @@ import {
   type FlowJob,
   type FlowProducer,
   type IQueueBackend,
-  type Job as BullJob,
   type Queue,
   type QueueEvents,
   type QueueEventsProducer,
@@ -13,7 +12,7 @@ import {
 } from 'bullmq'
 import type { Logger } from 'pino'
 import { ApiError } from './api-error.ts'
-import type { DeliveryData } from './deliveries/delivery-job.ts'
+import { DELIVERY_QUEUE, type DeliveryData } from './jobs/delivery.ts'
 import { queueName, type VideoData, type VideoProgress, type VideoResult } from './jobs/video-job.ts'
 import { gather } from './stores/gather.ts'
 import type { Store, StoreConnection } from './stores/store.ts'
@@ -29,7 +28,6 @@ export type VideoQueue = Queue<
   StoreConnection
 >
 export type VideoWorker = Worker<VideoData, VideoResult, string, IQueueBackend, VideoProgress, StoreConnection>
-export type VideoJob = BullJob<VideoData, VideoResult>
 export type DeliveryQueue = Queue<
   DeliveryData,
   unknown,
@@ -68,8 +66,6 @@ export interface Queues {
   closeWorkers(): Promise<void>
   closeQueues(): Promise<void>
 }
-
-export const DELIVERY_QUEUE = 'webhook-deliveries'
 
 /** The event that {@link ModelQueue.announce} publishes. */
 export const CHANGED = 'kinora-changed'
@@ -178,4 +174,9 @@ function failingAloud(
     }
     return backend
   }
+}
+
+/** Whether BullMQ refused because the job is not, or no longer, the caller's. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code < 0
 }

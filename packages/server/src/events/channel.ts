@@ -1,5 +1,5 @@
 /** Values pushed from one side and iterated from the other. A slow reader of snapshots gets the newest of each job, not all that were. */
-import type { Snapshot } from '../core.ts'
+import type { Snapshot } from '../jobs/request.ts'
 
 export interface Channel<T> extends AsyncIterable<T> {
   push(value: T): void

@@ -1,6 +1,6 @@
 /** Ids of jobs, and when two requests are the same. */
 import { createHash, randomBytes } from 'node:crypto'
-import type { AcceptRequest } from '../core.ts'
+import type { AcceptRequest } from './request.ts'
 
 /** A new job's id. With an idempotency key it follows from tenant and key, so that adding twice is one job by construction. */
 export function jobIdFor(tenant: string, idempotencyKey: string | undefined): string {

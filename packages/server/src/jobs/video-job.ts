@@ -1,4 +1,5 @@
 /** What of a job lies in BullMQ: the record of its state while it lives. */
+import type { Job as BullJob } from 'bullmq'
 import type { JobStage, RequestedSettings, ResolvedSettings } from '@kinora/protocol'
 
 /** Written once when the job is accepted. Only a cancel writes it again: two writers would lose each other's. */
@@ -32,6 +33,9 @@ export interface VideoResult {
   readonly video: { readonly key: string } | { readonly url: string }
   readonly poster_key?: string | undefined
 }
+
+/** BullMQ's job. */
+export type VideoJob = BullJob<VideoData, VideoResult>
 
 /** Attempts a job has; a worker that dies with it uses one up like one that reports a failure. */
 export const ATTEMPTS = 3

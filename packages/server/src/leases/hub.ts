@@ -7,7 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Lease } from '@kinora/protocol'
 import type { Logger } from 'pino'
 import { ApiError } from '../api-error.ts'
-import type { ModelQueue, VideoJob } from '../queues.ts'
+import type { VideoJob } from '../jobs/video-job.ts'
+import type { ModelQueue } from '../queues.ts'
 import type { Monitor } from '../stores/monitor.ts'
 import { queueUnavailable } from '../stores/outage.ts'
 
@@ -30,7 +31,7 @@ export interface Hub {
   claim(worker: string, wait: number, signal?: AbortSignal): Promise<Lease | null>
   /** How many wait. */
   readonly waiting: number
-  /** Sends everybody home. */
+  /** Ends waiting claims with `shutting_down`. */
   close(): void
 }
 

@@ -2,44 +2,8 @@
  * What BullMQ does not answer: who a job belongs to, a tenant's list, the snapshots of jobs that BullMQ has dropped, who holds which lease,
  * and whose turn it is.
  */
-import type { Job, RequestedSettings, WebhookState } from '@kinora/protocol'
-
-/** What stays the same about a job from its acceptance on. */
-export interface JobRecord {
-  readonly job_id: string
-  readonly tenant: string
-  readonly model: string
-  /** Milliseconds since 1970. */
-  readonly created_at: number
-  /** Of the request, for the comparison of repeated ones. Absent without an idempotency key. */
-  readonly request_hash?: string | undefined
-  readonly settings: RequestedSettings
-  readonly webhook_url?: string | undefined
-}
-
-/** A record and how it ended, if it has. */
-export interface HistoryEntry {
-  readonly record: JobRecord
-  /** The last snapshot, without signed URLs: `result_url` and `poster_url` are made anew from the object keys. */
-  readonly final?: FinalSnapshot | undefined
-  readonly webhook?: WebhookState | undefined
-}
-
-export interface FinalSnapshot {
-  readonly job: Job
-  /** Where the video and its still lie in the storage, or a URL that an outside worker gave. */
-  readonly video?: { readonly key: string } | { readonly url: string } | undefined
-  readonly poster_key?: string | undefined
-  /** Milliseconds since 1970. */
-  readonly finished_at: number
-}
-
-export interface LeaseRecord {
-  readonly lease_id: string
-  readonly job_id: string
-  readonly model: string
-  readonly worker: string
-}
+import type { WebhookState } from '@kinora/protocol'
+import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord, ListCursor } from '../jobs/record.ts'
 
 export interface History {
   /**
@@ -89,9 +53,3 @@ export const MAX_PLACE = 2_097_151
 
 /** Seconds a lease's record is kept: longer than any job runs, so that a late holder is told so and a repeated report finds its job. */
 export const LEASE_KEPT = 7 * 24 * 3600
-
-/** The place of an entry in a tenant's list. */
-export interface ListCursor {
-  readonly created_at: number
-  readonly job_id: string
-}

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { serve } from '@hono/node-server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { storageConformance } from '../conformance.ts'
+import { storageConformance } from '../../../test/storage/conformance.ts'
 import { STORAGE_PATH, type Storage } from '../storage.ts'
 import { createDiskStorage } from './disk-storage.ts'
 

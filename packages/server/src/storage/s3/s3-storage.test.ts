@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KEYS, openBucket } from '../../../test/edge/bucket.ts'
-import { storageConformance } from '../conformance.ts'
+import { storageConformance } from '../../../test/storage/conformance.ts'
 import { createS3Storage } from './s3-storage.ts'
 
 storageConformance('s3', openBucket)

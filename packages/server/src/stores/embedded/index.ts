@@ -1,7 +1,8 @@
 /** The store for one process: Postgres compiled to WebAssembly, inside the process, in a data folder. Survives kill -9. */
 import { join } from 'node:path'
 import { isMissing, missing } from '../missing.ts'
-import { backendOn, migrate, pingWithin } from '../sql/open.ts'
+import { backendOn, migrate } from '../sql/open.ts'
+import { pingWithin } from '../ping.ts'
 import { createSqlHistory } from '../sql/history.ts'
 import { type StoreDriver, StoreError } from '../store.ts'
 import { lockFolder } from './folder-lock.ts'

@@ -2,7 +2,8 @@
 import type { Pool, PoolConfig } from 'pg'
 import type { PgPool } from 'bullmq'
 import { isMissing, missing } from '../missing.ts'
-import { backendOn, migrate, migrateHistory, pingWithin } from '../sql/open.ts'
+import { backendOn, migrate, migrateHistory } from '../sql/open.ts'
+import { pingWithin } from '../ping.ts'
 import { createSqlHistory } from '../sql/history.ts'
 import { type HistoryDriver, type StoreContext, type StoreDriver, StoreError } from '../store.ts'
 

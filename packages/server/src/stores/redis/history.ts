@@ -1,15 +1,8 @@
 /** The history in Redis: one hash a job, sorted sets for the lists. */
 import type { Redis } from 'ioredis'
 import type { WebhookState } from '@kinora/protocol'
-import {
-  type FinalSnapshot,
-  type History,
-  type HistoryEntry,
-  type JobRecord,
-  LEASE_KEPT,
-  type LeaseRecord,
-  MAX_PLACE,
-} from '../history.ts'
+import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord } from '../../jobs/record.ts'
+import { type History, LEASE_KEPT, MAX_PLACE } from '../history.ts'
 import { CLAIMED, FINISH, REGISTER, RESET_TURNS, SET_WEBHOOK } from './scripts.ts'
 
 export interface RedisHistoryOptions {

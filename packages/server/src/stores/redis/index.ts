@@ -2,7 +2,7 @@
 import type { Redis, RedisOptions as IoredisOptions } from 'ioredis'
 import { createRedisBackend } from 'bullmq'
 import { isMissing, missing } from '../missing.ts'
-import { pingWithin } from '../sql/open.ts'
+import { pingWithin } from '../ping.ts'
 import { type HistoryDriver, type StoreContext, type StoreDriver, StoreError } from '../store.ts'
 import { createRedisHistory } from './history.ts'
 

@@ -2,15 +2,8 @@
 import type { WebhookState } from '@kinora/protocol'
 import type { PgQueryable } from 'bullmq'
 import { gather } from '../gather.ts'
-import {
-  type FinalSnapshot,
-  type History,
-  type HistoryEntry,
-  type JobRecord,
-  LEASE_KEPT,
-  type LeaseRecord,
-  MAX_PLACE,
-} from '../history.ts'
+import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord } from '../../jobs/record.ts'
+import { type History, LEASE_KEPT, MAX_PLACE } from '../history.ts'
 
 interface Row {
   readonly record: JobRecord

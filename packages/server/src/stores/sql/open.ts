@@ -1,6 +1,6 @@
 /** What the two stores on SQL have in common. */
 import { createPostgresBackend, type PgPool, type PgQueryable, runMigrations } from 'bullmq'
-import type { Store, StoreName } from '../store.ts'
+import type { Store } from '../store.ts'
 import { HISTORY_SCHEMA } from './schema.ts'
 
 /** Creates what is missing, under BullMQ's advisory lock, so that several processes may start at once. */
@@ -33,21 +33,4 @@ export async function migrateHistory(client: PgQueryable): Promise<void> {
 /** BullMQ's Postgres backend on this pool. */
 export function backendOn(pool: PgPool): Store['backend'] {
   return (name, options, kind) => createPostgresBackend(name, { ...options, connection: pool }, kind)
-}
-
-/** A limit on every ping, whatever the driver does. */
-export async function pingWithin(milliseconds: number, store: StoreName, ping: () => Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(Object.assign(new Error(`${store} did not answer within ${milliseconds} ms`), { code: 'ETIMEDOUT' })),
-      milliseconds,
-    )
-  })
-  try {
-    await Promise.race([ping(), late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { verifyWebhookSignature } from '@kinora/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Bench, claim, createBench, MP4, reaches, request } from '../../test/services/bench.ts'
-import type { Core, Snapshot } from '../core.ts'
-import { inputKey, leaseKeys, outputKeys, uploadKey } from '../jobs/keys.ts'
-import type { StoreDriver, StoreName } from './store.ts'
+import { type Bench, claim, createBench, MP4, reaches, request } from '../services/bench.ts'
+import type { Core, Snapshot } from '../../src/core.ts'
+import { inputKey, leaseKeys, outputKeys, uploadKey } from '../../src/jobs/keys.ts'
+import type { StoreDriver, StoreName } from '../../src/stores/store.ts'
 
 export interface StoreUnderTest {
   readonly driver: StoreDriver

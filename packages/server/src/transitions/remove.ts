@@ -1,32 +1,27 @@
-/** Deletes a job: cancels it, then removes its objects, its delivery, BullMQ's job and its record. It may be repeated after a crash. */
+/**
+ * Remove: a tenant wants nothing of the job left.
+ *
+ * From every state, by the tenant. It cancels first, then removes the delivery, BullMQ's job, the objects and, last, the record: until then it may be
+ * repeated after a crash. Then: nobody knows the job.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ApiError } from '../api-error.ts'
-import type { Queues } from '../queues.ts'
-import { type Storage, StorageError } from '../storage/index.ts'
-import type { History } from '../stores/history.ts'
+import { storageUnavailable } from '../inputs/input.ts'
+import { inputKey, leaseKeys, outputKeys } from '../jobs/keys.ts'
+import { progressOf } from '../jobs/view.ts'
+import { StorageError } from '../storage/index.ts'
 import { reach } from '../stores/outage.ts'
 import type { Cancel } from './cancel.ts'
-import { storageUnavailable } from './input.ts'
-import { inputKey, leaseKeys, outputKeys } from './keys.ts'
-import { progressOf } from './job.ts'
-import type { Reader } from './reader.ts'
+import type { TransitionParts } from './parts.ts'
 
 /** Milliseconds between two looks at something that is still held, and how often. */
 const PATIENCE = 100
 const TRIES = 20
 
-export interface RemoveOptions {
-  readonly queues: Queues
-  readonly history: History
-  readonly storage: Storage
-  readonly reader: Reader
-  readonly cancel: Cancel
-}
-
 /** @throws ApiError `job_not_found`, `queue_unavailable`, `storage_unavailable` */
 export type Remove = (tenant: string, jobId: string) => Promise<void>
 
-export function createRemove({ queues, history, storage, reader, cancel }: RemoveOptions): Remove {
+export function createRemove({ queues, history, storage, reader }: TransitionParts, cancel: Cancel): Remove {
   return async (tenant, jobId) => {
     const entry = await reader.entry(jobId, tenant)
     const live = await reader.live(entry.record)

@@ -12,7 +12,10 @@ export interface Kept {
   readonly removeOnFail: { readonly age: number }
 }
 
-/** BullMQ's options of a delivery. The delays are the worker's: {@link nextDelay}. */
+/** BullMQ's options of a delivery. The delays are the worker's, in deliveries/schedule.ts. */
 export function deliveryOptions(attempts: number, kept: Kept) {
   return { attempts, backoff: { type: 'custom' }, ...kept }
 }
+
+/** The queue of the deliveries of all models. */
+export const DELIVERY_QUEUE = 'webhook-deliveries'

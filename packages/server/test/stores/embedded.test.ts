@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { describeStore } from '../conformance.ts'
-import { embedded } from './index.ts'
+import { describeStore } from './conformance.ts'
+import { embedded } from '../../src/stores/embedded/index.ts'
 
 describeStore('embedded', false, async (folder) => ({
   driver: embedded({ dataDir: join(folder, 'data') }),

@@ -1,6 +1,6 @@
-import { redisMissing, startRedis } from '../../../test/services/redis.ts'
-import { describeStore } from '../conformance.ts'
-import { redis } from './index.ts'
+import { redisMissing, startRedis } from '../services/redis.ts'
+import { describeStore } from './conformance.ts'
+import { redis } from '../../src/stores/redis/index.ts'
 
 describeStore('redis', redisMissing, async () => {
   const server = await startRedis()

@@ -1,43 +1,35 @@
-/** Takes a job in. Once it is answered, the job is in the queue and survives the process. */
+/**
+ * Accept: a tenant's request becomes a job.
+ *
+ * From `none`, by the tenant. The record is written first, in one step with the job's turn; then BullMQ's job. A repeated request with the same idempotency
+ * key finishes what a crash left undone. Then: once it is answered, the job is in the queue and survives the process.
+ */
 import { randomInt } from 'node:crypto'
 import type { Job } from '@kinora/protocol'
 import { MAX_SEED } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
-import type { AcceptRequest } from '../core.ts'
-import { deliveryOptions } from '../deliveries/delivery-job.ts'
-import { DELIVERY_QUEUE } from '../queues.ts'
-import { StorageError, type Storage } from '../storage/index.ts'
-import type { History, HistoryEntry, JobRecord } from '../stores/history.ts'
+import type { Jobs } from '../core.ts'
+import { type InputError, storageUnavailable } from '../inputs/input.ts'
+import { DELIVERY_QUEUE, deliveryOptions } from '../jobs/delivery.ts'
+import { jobIdFor, requestHash } from '../jobs/job-id.ts'
+import { uploadKey } from '../jobs/keys.ts'
+import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
+import { ATTEMPTS, BACKOFF, type VideoData } from '../jobs/video-job.ts'
+import type { JobView } from '../jobs/view.ts'
+import { StorageError } from '../storage/index.ts'
 import { reach } from '../stores/outage.ts'
-import type { Queues } from '../queues.ts'
-import { type Inputs, type InputError, storageUnavailable } from './input.ts'
-import type { JobView } from './job.ts'
-import { jobIdFor, requestHash } from './job-id.ts'
-import { uploadKey } from './keys.ts'
-import type { Reader } from './reader.ts'
-import { ATTEMPTS, BACKOFF, type VideoData } from './video-job.ts'
+import type { TransitionParts } from './parts.ts'
 
 export interface AcceptOptions {
-  readonly queues: Queues
-  readonly history: History
-  readonly storage: Storage
-  readonly reader: Reader
-  readonly inputs: Inputs
+  /** Seconds that BullMQ keeps an ended job. */
   readonly retention: { readonly completed: number; readonly failed: number }
   readonly deliveryAttempts: number
-  readonly clock: () => number
   /** Ends a job whose picture will never be one. */
   readonly refuse: (jobId: string, error: InputError) => Promise<void>
 }
 
-export type Accept = (
-  tenant: string,
-  request: AcceptRequest,
-  options?: { readonly idempotencyKey?: string | undefined },
-) => Promise<{ job: Job; repeated: boolean }>
-
-export function createAccept(options: AcceptOptions): Accept {
-  const { queues, history, storage, reader, inputs, clock } = options
+export function createAccept(parts: TransitionParts, options: AcceptOptions): Jobs['accept'] {
+  const { queues, history, storage, reader, inputs, clock } = parts
 
   return async (tenant, accepted, { idempotencyKey } = {}) => {
     const { image, request } = accepted

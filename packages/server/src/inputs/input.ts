@@ -5,8 +5,8 @@ import { ImageError } from '../images/index.ts'
 import { FetchError, isPassingStatus } from '../net/index.ts'
 import { StorageError } from '../storage/index.ts'
 import { MAX_IMAGE_BYTES } from '@kinora/protocol'
-import { inputKey } from './keys.ts'
-import type { VideoData } from './video-job.ts'
+import { inputKey } from '../jobs/keys.ts'
+import type { VideoData } from '../jobs/video-job.ts'
 
 /** Pictures fetched at a time by this process, and how many may wait for it; the claim brings in the others. */
 const AT_ONCE = 6

@@ -1,7 +1,7 @@
 /** What every storage driver must do. A driver's test calls this with a way to open it; presigned URLs are used over real HTTP. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Storage } from './storage.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 
 export interface OpenStorage {
   readonly storage: Storage

@@ -1,13 +1,15 @@
 /** Reads jobs: the live state from BullMQ, and what BullMQ has dropped from history. */
 import type { Job } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
-import type { Snapshot } from '../core.ts'
-import type { Presence } from '../leases/presence.ts'
-import type { ModelQueue, Queues, VideoJob } from '../queues.ts'
+import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
+import type { Snapshot } from '../jobs/request.ts'
+import type { VideoJob } from '../jobs/video-job.ts'
+import { finalOf, hasEnded, type JobView, type QueueState, revisionOf, viewOf } from '../jobs/view.ts'
+import type { Presence } from '../models/presence.ts'
+import type { ModelQueue, Queues } from '../queues.ts'
 import type { Storage } from '../storage/index.ts'
-import type { History, HistoryEntry, JobRecord } from '../stores/history.ts'
+import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
-import { finalOf, hasEnded, type JobView, type QueueState, revisionOf, viewOf } from './job.ts'
 
 /** Seconds that signed URLs of results live: S3's longest. */
 const RESULT_EXPIRES = 7 * 24 * 3600

@@ -1,4 +1,5 @@
-/** Moves a lease's results to where the job's results lie. Only whoever holds the job's lock may call it. */
+/** A lease's results in the storage: moved to where the job's results lie, or dropped. */
+import type { Logger } from 'pino'
 import type { Storage } from '../storage/index.ts'
 import { leaseKeys, outputKeys } from '../jobs/keys.ts'
 import type { VideoResult } from '../jobs/video-job.ts'
@@ -9,7 +10,7 @@ export class ResultError extends Error {
 }
 
 /**
- * Repeating it is safe: results that are already in their place stay there.
+ * Moves them to the job's keys. Only whoever holds the job's lock may call it. Repeating it is safe: results that are already in their place stay there.
  * @throws ResultError when there is no video; StorageError
  */
 export async function promoteResults(storage: Storage, jobId: string, leaseId: string): Promise<VideoResult> {
@@ -25,6 +26,13 @@ export async function promoteResults(storage: Storage, jobId: string, leaseId: s
   if (poster) await storage.promote(from.poster, to.poster)
   const hasPoster = poster !== null || (await storage.head(to.poster)) !== null
   return { lease_id: leaseId, video: { key: to.video }, ...(hasPoster ? { poster_key: to.poster } : {}) }
+}
+
+/** Results that nobody will want. What cannot be removed now is left to the sweeper. */
+export function dropResults(storage: Storage, leaseId: string, logger: Logger): void {
+  for (const key of Object.values(leaseKeys(leaseId))) {
+    storage.delete(key).catch((error: unknown) => logger.debug({ key, error }, 'a leftover stays for the sweeper'))
+  }
 }
 
 /** An mp4 begins with a box of type `ftyp`. */

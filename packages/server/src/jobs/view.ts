@@ -1,9 +1,8 @@
 /** BullMQ's job as the wire's job. Pure functions. */
 import { createHash } from 'node:crypto'
 import { type FinalStatus, isFinal, type Job, type JobStatus } from '@kinora/protocol'
-import type { VideoJob } from '../queues.ts'
-import type { FinalSnapshot, JobRecord } from '../stores/history.ts'
-import { parseFailure, type VideoProgress, type VideoResult } from './video-job.ts'
+import type { FinalSnapshot, JobRecord } from './record.ts'
+import { parseFailure, type VideoJob, type VideoProgress, type VideoResult } from './video-job.ts'
 
 /** BullMQ's states as far as the wire cares: held by a worker, waiting in one way or another, or ended (`finishedOn` says so). */
 export type QueueState = 'active' | 'waiting' | 'ended'

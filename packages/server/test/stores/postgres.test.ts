@@ -1,6 +1,6 @@
-import { postgresMissing, startPostgres } from '../../../test/services/postgres.ts'
-import { describeStore } from '../conformance.ts'
-import { postgres } from './index.ts'
+import { postgresMissing, startPostgres } from '../services/postgres.ts'
+import { describeStore } from './conformance.ts'
+import { postgres } from '../../src/stores/postgres/index.ts'
 
 describeStore('postgres', postgresMissing, async () => {
   const server = await startPostgres()

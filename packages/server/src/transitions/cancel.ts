@@ -1,21 +1,20 @@
-/** Cancels: a mark in the job's data, which shows at once and is honoured wherever the job goes; then the job is ended, whoever holds it. */
+/**
+ * Cancel: a tenant does not want the video any more.
+ *
+ * From `queued` and `processing`, by the tenant. A mark in the job's data shows at once and is honoured wherever the job goes; then the job is ended,
+ * whoever holds it. Then: its worker hears of it with the next heartbeat.
+ */
 import type { Job } from '@kinora/protocol'
-import type { Logger } from 'pino'
+import { hasEnded } from '../jobs/view.ts'
+import { isRefusal } from '../queues.ts'
+import { notFound } from '../reading/reader.ts'
 import { reach } from '../stores/outage.ts'
-import { hasEnded } from './job.ts'
-import { notFound, type Reader } from './reader.ts'
-import { failWith, isRefusal, settle } from './settle.ts'
-
-export interface CancelOptions {
-  readonly reader: Reader
-  readonly clock: () => number
-  readonly logger: Logger
-}
+import type { TransitionParts } from './parts.ts'
 
 /** @throws ApiError `job_not_found`, `queue_unavailable` */
 export type Cancel = (jobId: string, tenant?: string) => Promise<Job>
 
-export function createCancel({ reader, clock, logger }: CancelOptions): Cancel {
+export function createCancel({ reader, end, clock, logger }: TransitionParts): Cancel {
   return async (jobId, tenant) => {
     const entry = await reader.entry(jobId, tenant)
     const live = entry.final ? null : await reader.live(entry.record)
@@ -26,7 +25,7 @@ export function createCancel({ reader, clock, logger }: CancelOptions): Cancel {
         await live.queue.announce(jobId).catch(() => undefined)
       }
       try {
-        await settle(live.queue, jobId, failWith('canceled', 'Canceled'))
+        await end.anyway('cancel', { model: live.queue, jobId }, { status: 'canceled' })
       } catch (error) {
         // The mark counts: whoever claims or reports the job next ends it.
         if (!isRefusal(error)) logger.warn({ job_id: jobId, error }, 'a canceled job is left for the next claim to end')

@@ -1,0 +1,28 @@
+/** What the transitions work with. */
+import type { Logger } from 'pino'
+import type { Inputs } from '../inputs/input.ts'
+import type { LeaseBook } from '../leases/lease-book.ts'
+import type { Presence } from '../models/presence.ts'
+import type { Queues } from '../queues.ts'
+import type { Reader } from '../reading/reader.ts'
+import type { Storage } from '../storage/index.ts'
+import type { History } from '../stores/history.ts'
+import type { End } from './end.ts'
+
+export interface TransitionParts {
+  readonly queues: Queues
+  readonly history: History
+  readonly storage: Storage
+  readonly reader: Reader
+  readonly inputs: Inputs
+  readonly presence: Presence
+  /** The one way to end a job. */
+  readonly end: End
+  /** Leases by their id. */
+  readonly leases: LeaseBook
+  readonly logger: Logger
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  /** Milliseconds that a lease lives without a heartbeat. */
+  readonly leaseDuration: number
+}

@@ -1,0 +1,48 @@
+/**
+ * Report: an outside worker of the original contract, which has no lease, says how a job ended (`POST /webhook/complete`).
+ *
+ * From `queued` and `processing`, by whoever knows the secret. Atomic: as every ending; a second report changes nothing. Then: the tenant is told.
+ */
+import { ApiError } from '../api-error.ts'
+import type { Jobs } from '../core.ts'
+import { outputKeys } from '../jobs/keys.ts'
+import type { VideoResult } from '../jobs/video-job.ts'
+import { hasEnded } from '../jobs/view.ts'
+import { notFound } from '../reading/reader.ts'
+import { queueUnavailable } from '../stores/outage.ts'
+import type { TransitionParts } from './parts.ts'
+
+export function createReport({ storage, reader, end }: TransitionParts): Jobs['completeFromOutside'] {
+  return async ({ job_id: jobId, status, video_url, error }) => {
+    const { record, final } = await reader.entry(jobId)
+    const live = final ? null : await reader.live(record)
+    if (!final && !live) throw notFound()
+    if (!live || live.state === 'ended') return
+    const job = { model: live.queue, jobId }
+    const view =
+      status === 'failed'
+        ? await end.anyway('report', job, {
+            status,
+            code: 'engine_error',
+            message: error ?? 'The worker reported a failure.',
+          })
+        : await end.anyway('report', job, {
+            status,
+            result: { video: video_url === undefined ? await ownVideo(jobId) : { url: video_url } },
+          })
+    if (!view || !hasEnded(view.job)) throw queueUnavailable()
+  }
+
+  /** Outside workers of the original contract put the video to its final place themselves. */
+  async function ownVideo(jobId: string): Promise<VideoResult['video']> {
+    const { video } = outputKeys(jobId)
+    if (await storage.head(video)) return { key: video }
+    throw new ApiError(
+      'invalid_request',
+      `The job cannot be completed: give "video_url", or put the video to ${video} first.`,
+      {
+        issues: [{ path: 'video_url', message: 'is missing' }],
+      },
+    )
+  }
+}
