@@ -9,6 +9,7 @@ import { worker, type WorkerFlags } from './commands/worker.ts'
 import { CommandError, describeError, EXIT } from './failure.ts'
 import { Interrupted, listenForInterrupts } from './interrupt.ts'
 import { createOutput } from './output.ts'
+import { addSettingOptions, type SettingFlags, settingsFromFlags } from './setting-flags.ts'
 import { VERSION } from './version.ts'
 
 /**
@@ -49,22 +50,13 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .default('./.kinora')
   const json = new Option('--json', 'print one JSON object on stdout, and nothing else there')
 
-  program
+  const generateCommand = program
     .command('generate')
     .description('make a video of a picture')
     .argument('<photo>', 'JPEG, PNG, WebP, AVIF, HEIC, GIF or TIFF, at most 20 MB')
-    .option('-p, --prompt <sentence>', 'what happens in the video')
-    .option('-n, --negative-prompt <sentence>', 'what should not')
-    .option('-d, --duration <seconds>', 'whole seconds, 1 to 10 (default: 5)', integer)
     .option('-o, --output <file>', "the mp4 (default: the photo's name with .mp4, in this folder)")
     .option('-f, --force', 'replace the output file when it exists')
     .option('-m, --model <name>', 'camera (needs no weights) or ltx-video')
-    .option('--seed <number>', 'the same seed makes the same video', integer)
-    .option('--width <pixels>', 'a multiple of 32', integer)
-    .option('--height <pixels>', 'a multiple of 32', integer)
-    .option('--fps <number>', 'frames a second, 8 to 60', integer)
-    .option('--steps <number>', 'denoising steps, 1 to 100', integer)
-    .option('--guidance-scale <number>', 'how closely to follow the prompt, 0 to 30', decimal)
     .addOption(
       new Option('--url <url>', 'a Kinora server; without it one is started here for this video').env('KINORA_URL'),
     )
@@ -73,22 +65,11 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .addOption(json)
     .action(async (photo: string, options: GenerateFlags) => {
       const output = createOutput(host, options)
-      const {
-        prompt,
-        negativePrompt: negative_prompt,
-        duration,
-        model,
-        seed,
-        width,
-        height,
-        fps,
-        steps,
-        guidanceScale: guidance_scale,
-      } = options
-      const settings = { prompt, negative_prompt, duration, model, seed, width, height, fps, steps, guidance_scale }
+      const settings = { ...settingsFromFlags(options), model: options.model }
       const result = await generate({ ...options, photo, settings, environment: env }, output, signal)
       output.result(result.output, result)
     })
+  addSettingOptions(generateCommand)
 
   program
     .command('dev')
@@ -137,19 +118,10 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
   return program
 }
 
-interface GenerateFlags {
-  readonly prompt?: string
-  readonly negativePrompt?: string
-  readonly duration?: number
+interface GenerateFlags extends SettingFlags {
   readonly output?: string
   readonly force?: boolean
   readonly model?: string
-  readonly seed?: number
-  readonly width?: number
-  readonly height?: number
-  readonly fps?: number
-  readonly steps?: number
-  readonly guidanceScale?: number
   readonly url?: string
   readonly apiKey?: string
   readonly dataDir: string
@@ -159,10 +131,4 @@ interface GenerateFlags {
 function integer(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
-}
-
-function decimal(text: string): number {
-  const number = Number(text)
-  if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('It must be a number.')
-  return number
 }

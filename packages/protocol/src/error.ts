@@ -1,6 +1,5 @@
 /** The body of every answer that is not 2xx, and the codes in it. */
 import * as z from 'zod/mini'
-import { explained } from './explain.ts'
 
 /** Codes of requests that were refused, with the HTTP status each comes with. `error` is for people, `code` for programs. */
 export const ERROR_STATUS = {
@@ -21,7 +20,11 @@ export const ERROR_STATUS = {
   unsupported_media_type: 415,
   idempotency_mismatch: 422,
   rate_limited: 429,
+  too_many_jobs: 429,
+  too_many_requests: 429,
+  too_many_bytes: 429,
   internal_error: 500,
+  queue_full: 503,
   queue_unavailable: 503,
   storage_unavailable: 503,
   shutting_down: 503,
@@ -50,16 +53,13 @@ export const JOB_ERROR_CODES = [
 ] as const
 export type JobErrorCode = (typeof JOB_ERROR_CODES)[number]
 
-export const ErrorBody = z.object(
-  {
-    /** What happened and what to do about it. */
-    error: z.string(explained),
-    code: z.string(explained),
-    /** Which fields of the request are wrong; `path` is empty for the request as a whole. */
-    issues: z.optional(z.array(z.object({ path: z.string(explained), message: z.string(explained) }, explained))),
-    /** Also in the header `x-request-id`; name it when asking for help. */
-    request_id: z.optional(z.string(explained)),
-  },
-  explained,
-)
+export const ErrorBody = z.object({
+  /** What happened and what to do about it. */
+  error: z.string(),
+  code: z.string(),
+  /** Which fields of the request are wrong; `path` is empty for the request as a whole. */
+  issues: z.optional(z.array(z.object({ path: z.string(), message: z.string() }))),
+  /** Also in the header `x-request-id`; name it when asking for help. */
+  request_id: z.optional(z.string()),
+})
 export type ErrorBody = z.output<typeof ErrorBody>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  explained,
   FailRequest,
   GenerateFields,
   GenerateRequest,
@@ -44,37 +45,45 @@ describe('a wrong request says which field, what is wrong with it, and what to w
     ['null', null, '', 'must be an object, not null'],
     ['a list', [picture], '', 'must be an object, not an array'],
   ])('%s', (_name, request, path, message) => {
-    const issue = GenerateRequest.safeParse(request).error?.issues[0]
+    const issue = GenerateRequest.safeParse(request, explained).error?.issues[0]
     expect(issue?.path.join('.')).toBe(path)
     expect(issue?.message).toMatch(message)
   })
 })
 
 test('every wrong field is named, not only the first', () => {
-  const { error } = GenerateRequest.safeParse({ ...picture, duration: 99, steps: 0, guidance_scale: -1 })
+  const { error } = GenerateRequest.safeParse({ ...picture, duration: 99, steps: 0, guidance_scale: -1 }, explained)
   expect(error?.issues.map((issue) => issue.path[0])).toEqual(['duration', 'steps', 'guidance_scale'])
 })
 
 test('other requests explain themselves too', () => {
   const first = (result: { error?: { issues: { message: string }[] } | undefined }) => result.error?.issues[0]?.message
-  expect(first(UploadRequest.safeParse({ content_type: 'text/html' }))).toMatch(
+  expect(first(UploadRequest.safeParse({ content_type: 'text/html' }, explained))).toMatch(
     /^must be one of image\/jpeg, image\/png/,
   )
-  expect(first(UploadRequest.safeParse({ content_length: 21 * 1024 * 1024 }))).toMatch(/at most 20971520/)
-  expect(first(PresignUploadRequest.safeParse({}))).toMatch(/is missing: give a string/)
-  expect(first(PresignUploadRequest.safeParse({ job_id: '../../etc' }))).toMatch(/letters, digits/)
-  expect(first(LeaseRequest.safeParse({ model: 'camera', worker: '' }))).toBe('must have at least 1 characters, not 0')
-  expect(first(LeaseRequest.safeParse({ model: 'camera', worker: 'w', wait: 60 }))).toBe('must be at most 25, not 60')
-  expect(first(HeartbeatRequest.safeParse({ progress: 101, stage: 'generating' }))).toBe('must be at most 100, not 101')
-  expect(first(HeartbeatRequest.safeParse({ progress: 1, stage: 'thinking' }))).toBe(
+  expect(first(UploadRequest.safeParse({ content_length: 21 * 1024 * 1024 }, explained))).toMatch(/at most 20971520/)
+  expect(first(PresignUploadRequest.safeParse({}, explained))).toMatch(/is missing: give a string/)
+  expect(first(PresignUploadRequest.safeParse({ job_id: '../../etc' }, explained))).toMatch(/letters, digits/)
+  expect(first(LeaseRequest.safeParse({ model: 'camera', worker: '' }, explained))).toBe(
+    'must have at least 1 characters, not 0',
+  )
+  expect(first(LeaseRequest.safeParse({ model: 'camera', worker: 'w', wait: 60 }, explained))).toBe(
+    'must be at most 25, not 60',
+  )
+  expect(first(HeartbeatRequest.safeParse({ progress: 101, stage: 'generating' }, explained))).toBe(
+    'must be at most 100, not 101',
+  )
+  expect(first(HeartbeatRequest.safeParse({ progress: 1, stage: 'thinking' }, explained))).toBe(
     'must be one of "fetching", "generating", "uploading"',
   )
-  expect(first(FailRequest.safeParse({ error: 'x', retryable: 'no' }))).toBe('must be a boolean, not the text "no"')
-  expect(first(WebhookSecret.safeParse({ secret: 'plain' }))).toBe('must start with "whsec_"')
+  expect(first(FailRequest.safeParse({ error: 'x', retryable: 'no' }, explained))).toBe(
+    'must be a boolean, not the text "no"',
+  )
+  expect(first(WebhookSecret.safeParse({ secret: 'plain' }, explained))).toBe('must start with "whsec_"')
   const lease = readFixture('lease')
-  expect(first(Lease.safeParse({ ...lease, lease_id: 'job_1' }))).toBe('must be a UUID')
-  expect(first(Lease.safeParse({ ...lease, deadline: 'soon' }))).toMatch(/ISO 8601/)
-  expect(first(Lease.safeParse({ ...lease, image_url: 'cat.jpg' }))).toBe('must be a complete URL')
+  expect(first(Lease.safeParse({ ...lease, lease_id: 'job_1' }, explained))).toBe('must be a UUID')
+  expect(first(Lease.safeParse({ ...lease, deadline: 'soon' }, explained))).toMatch(/ISO 8601/)
+  expect(first(Lease.safeParse({ ...lease, image_url: 'cat.jpg' }, explained))).toBe('must be a complete URL')
 })
 
 test('defaults are filled in, and words of other fields stay as they are', () => {

@@ -1,39 +1,29 @@
 /** `GET /health`: without authorisation, 503 when the queue's store can't be reached. */
 import * as z from 'zod/mini'
-import { explained } from './explain.ts'
 
-export const Health = z.object(
-  {
-    api: z.literal('ok', explained),
-    /** The queue's store, whichever it is; the name is the original contract's. */
-    redis: z.string(explained),
-    queue: z.object(
-      {
-        pending: z.int(explained),
-        processing: z.int(explained),
-        completed: z.int(explained),
-        failed: z.int(explained),
-      },
-      explained,
+export const Health = z.object({
+  api: z.literal('ok'),
+  /** The queue's store, whichever it is; the name is the original contract's. */
+  redis: z.string(),
+  queue: z.object({
+    pending: z.int(),
+    processing: z.int(),
+    completed: z.int(),
+    failed: z.int(),
+  }),
+  /** `redis`, `postgres` or `embedded`. */
+  backend: z.optional(z.string()),
+  /** By model: jobs waiting, and how many seconds ago a worker last asked for it (null: not since the start). */
+  models: z.optional(
+    z.record(
+      z.string(),
+      z.object({
+        pending: z.int(),
+        processing: z.int(),
+        worker_seen_seconds_ago: z.nullable(z.number()),
+      }),
     ),
-    /** `redis`, `postgres` or `embedded`. */
-    backend: z.optional(z.string(explained)),
-    /** By model: jobs waiting, and how many seconds ago a worker last asked for it (null: not since the start). */
-    models: z.optional(
-      z.record(
-        z.string(explained),
-        z.object(
-          {
-            pending: z.int(explained),
-            processing: z.int(explained),
-            worker_seen_seconds_ago: z.nullable(z.number(explained)),
-          },
-          explained,
-        ),
-      ),
-    ),
-    version: z.optional(z.string(explained)),
-  },
-  explained,
-)
+  ),
+  version: z.optional(z.string()),
+})
 export type Health = z.output<typeof Health>

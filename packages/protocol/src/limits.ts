@@ -27,6 +27,22 @@ export const STEPS = { min: 1, max: 100 } as const
 /** Classifier-free guidance; 1 switches it off. */
 export const GUIDANCE_SCALE = { min: 0, max: 30 } as const
 
+/** H.264's constant rate factor, by which a picture is compressed before it is animated. */
+export const IMAGE_CRF = { min: 0, max: 51 } as const
+
+/** How closely a frame keeps to its picture: 1 holds it, 0 leaves it out. */
+export const IMAGE_STRENGTH = { min: 0, max: 1 } as const
+
+/** Pictures of one video, the first included. */
+export const MAX_IMAGES = 8
+
+/** Bytes of a request's `metadata` as JSON. */
+export const MAX_METADATA_BYTES = 8 * 1024
+
+/** Notices of a job, and characters of each. */
+export const MAX_NOTICES = 20
+export const MAX_NOTICE_LENGTH = 500
+
 /** Seeds are unsigned 32-bit integers, so that JSON carries them exactly. */
 export const MAX_SEED = 4_294_967_295
 

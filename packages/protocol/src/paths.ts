@@ -6,6 +6,7 @@ export const paths = {
   health: () => '/health',
   openapi: () => '/openapi.json',
   generate: () => '/api/v1/generate',
+  models: () => '/api/v1/models',
   jobs: () => '/api/v1/jobs',
   job: (jobId: string) => `/api/v1/jobs/${id(jobId)}`,
   cancel: (jobId: string) => `/api/v1/jobs/${id(jobId)}/cancel`,

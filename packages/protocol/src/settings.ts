@@ -1,69 +1,75 @@
 /** How a request, a model's recipe and the contract's defaults become the settings a video is made with. Pure functions, used by the worker. */
 import * as z from 'zod/mini'
-import { explained } from './explain.ts'
 import {
   DEFAULT_FRAME_PIXELS,
   DEFAULT_NEGATIVE_PROMPT,
   DEFAULT_PROMPT,
   DEFAULT_STEPS,
-  DURATION,
   FPS,
-  GUIDANCE_SCALE,
   MAX_FRAME_PIXELS,
-  MAX_PROMPT_LENGTH,
-  MAX_SEED,
   SIDE,
   SIZE_STEP,
-  STEPS,
 } from './limits.ts'
+import { type Setting, SETTING_NAMES, type SettingName, SETTINGS } from './settings-table.ts'
 
-const side = z
-  .int(explained)
-  .check(z.minimum(SIDE.min, explained), z.maximum(SIDE.max, explained), z.multipleOf(SIZE_STEP, explained))
+type SettingSchema<Name extends SettingName> = (typeof SETTINGS)[Name]['type'] extends 'text'
+  ? z.ZodMiniString<string>
+  : z.ZodMiniNumber<number>
 
-/** The fields of a request that shape the video. Everything but `duration` may be left open. */
-export const settingsFields = {
-  prompt: z.optional(z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained))),
-  negative_prompt: z.optional(z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained))),
-  duration: z._default(
-    z.int(explained).check(z.minimum(DURATION.min, explained), z.maximum(DURATION.max, explained)),
-    DURATION.default,
-  ),
-  seed: z.optional(z.int(explained).check(z.minimum(0, explained), z.maximum(MAX_SEED, explained))),
-  width: z.optional(side),
-  height: z.optional(side),
-  fps: z.optional(z.int(explained).check(z.minimum(FPS.min, explained), z.maximum(FPS.max, explained))),
-  steps: z.optional(z.int(explained).check(z.minimum(STEPS.min, explained), z.maximum(STEPS.max, explained))),
-  guidance_scale: z.optional(
-    z.number(explained).check(z.minimum(GUIDANCE_SCALE.min, explained), z.maximum(GUIDANCE_SCALE.max, explained)),
-  ),
+function schemaOf(setting: Setting): z.ZodMiniString<string> | z.ZodMiniNumber<number> {
+  if (setting.type === 'text') return z.string().check(z.maxLength(setting.maxLength))
+  const ranged = plain(setting.type).check(z.minimum(setting.min), z.maximum(setting.max))
+  return setting.multipleOf === undefined ? ranged : ranged.check(z.multipleOf(setting.multipleOf))
 }
 
+function plain(type: 'integer' | 'number'): z.ZodMiniNumber<number> {
+  return type === 'integer' ? z.int() : z.number()
+}
+
+/** One schema a setting, from the table. */
+const schemas = Object.fromEntries(SETTING_NAMES.map((name) => [name, schemaOf(SETTINGS[name])])) as {
+  readonly [Name in SettingName]: SettingSchema<Name>
+}
+
+const open = Object.fromEntries(SETTING_NAMES.map((name) => [name, z.optional(schemas[name])])) as {
+  readonly [Name in SettingName]: z.ZodMiniOptional<SettingSchema<Name>>
+}
+
+/** The settings as a job tells them: without ranges, since a client must read the jobs of a server that allows more than it knows of. */
+export const toldFields = {
+  ...(Object.fromEntries(
+    SETTING_NAMES.map((name) => {
+      const { type } = SETTINGS[name]
+      return [name, z.optional(type === 'text' ? z.string() : plain(type))]
+    }),
+  ) as typeof open),
+  duration: z.int(),
+  seed: z.int(),
+  num_frames: z.optional(z.int()),
+}
+
+/** The settings as a request may give them. Everything but `duration` may be left open. */
+export const settingsFields = { ...open, duration: z._default(schemas.duration, SETTINGS.duration.default) }
+
+/** The settings exactly as a caller asked for them, without any default: what to send again to repeat a job. */
+export const AskedSettings = z.object(open)
+export type AskedSettings = z.output<typeof AskedSettings>
+
 /** What a worker is asked for: the request's own words plus a seed, which the server draws once so that a second attempt makes the same video. */
-export const RequestedSettings = z.object(
-  { ...settingsFields, seed: z.int(explained).check(z.minimum(0, explained), z.maximum(MAX_SEED, explained)) },
-  explained,
-)
+export const RequestedSettings = z.object({ ...settingsFields, seed: schemas.seed })
 export type RequestedSettings = z.output<typeof RequestedSettings>
 
-/** What the video was really made with; it stands in the job once a worker has the picture. */
-export const ResolvedSettings = z.object(
-  {
-    prompt: z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained)),
-    negative_prompt: z.optional(z.string(explained).check(z.maxLength(MAX_PROMPT_LENGTH, explained))),
-    duration: z.int(explained).check(z.minimum(DURATION.min, explained), z.maximum(DURATION.max, explained)),
-    seed: z.int(explained).check(z.minimum(0, explained), z.maximum(MAX_SEED, explained)),
-    width: side,
-    height: side,
-    fps: z.int(explained).check(z.minimum(FPS.min, explained), z.maximum(FPS.max, explained)),
-    num_frames: z.int(explained).check(z.minimum(1, explained)),
-    steps: z.optional(z.int(explained).check(z.minimum(STEPS.min, explained), z.maximum(STEPS.max, explained))),
-    guidance_scale: z.optional(
-      z.number(explained).check(z.minimum(GUIDANCE_SCALE.min, explained), z.maximum(GUIDANCE_SCALE.max, explained)),
-    ),
-  },
-  explained,
-)
+/** What the video was really made with; it stands in the job once a worker has the picture. A setting that the model does not use is not there. */
+export const ResolvedSettings = z.object({
+  ...open,
+  prompt: schemas.prompt,
+  duration: schemas.duration,
+  seed: schemas.seed,
+  width: schemas.width,
+  height: schemas.height,
+  fps: schemas.fps,
+  num_frames: z.int().check(z.minimum(1)),
+})
 export type ResolvedSettings = z.output<typeof ResolvedSettings>
 
 /** What a model prefers where the request says nothing. */
@@ -125,6 +131,10 @@ export function resolveSettings(
   const size = frameSize(picture, asked ? request : recipe)
   const generative = recipe.steps !== undefined || recipe.guidance_scale !== undefined
   const guidance_scale = generative ? (request.guidance_scale ?? recipe.guidance_scale) : undefined
+  // Only of use to a model whose recipe has them.
+  const image_crf = recipe.image_crf === undefined ? undefined : (request.image_crf ?? recipe.image_crf)
+  const image_strength =
+    recipe.image_strength === undefined ? undefined : (request.image_strength ?? recipe.image_strength)
   return {
     prompt: request.prompt?.trim() || recipe.prompt || DEFAULT_PROMPT,
     ...(generative
@@ -134,6 +144,8 @@ export function resolveSettings(
         }
       : {}),
     ...(guidance_scale === undefined ? {} : { guidance_scale }),
+    ...(image_crf === undefined ? {} : { image_crf }),
+    ...(image_strength === undefined ? {} : { image_strength }),
     duration: request.duration,
     seed: request.seed,
     ...size,

@@ -2,6 +2,7 @@
 
 import {
   ErrorBody,
+  explained,
   Heartbeat,
   Lease,
   LeaseEnd,
@@ -93,7 +94,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   async function ask<T extends z.ZodMiniType>(schema: T, what: string, response: Response): Promise<z.output<T>> {
     const body: unknown = await response.json().catch(() => undefined)
     if (!response.ok) throw refusal(response, body, what, base)
-    const parsed = schema.safeParse(body)
+    const parsed = schema.safeParse(body, explained)
     if (parsed.success) return parsed.data
     throw new LeaseError(`${base} answered ${what} with something that is not Kinora's: ${parsed.error.message}`, {
       status: 502,

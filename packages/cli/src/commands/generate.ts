@@ -1,6 +1,7 @@
 /** `kinora generate PHOTO`: one picture and a sentence in, an mp4 out; against a server, or all in this process tree when none is named. */
 import { access } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
+import type { AskedSettings } from '@kinora/protocol'
 import { isJobCanceledError, isJobFailedError, type Job, Kinora } from '@kinora/sdk'
 import { downloadTo, fromPath } from '@kinora/sdk/node'
 import type { WorkerEvent } from '@kinora/worker'
@@ -19,18 +20,7 @@ export interface GenerateOptions {
   readonly apiKey?: string | undefined
   readonly dataDir: string
   /** Everything the wire takes beside the picture. */
-  readonly settings: {
-    readonly prompt?: string | undefined
-    readonly negative_prompt?: string | undefined
-    readonly duration?: number | undefined
-    readonly model?: string | undefined
-    readonly seed?: number | undefined
-    readonly width?: number | undefined
-    readonly height?: number | undefined
-    readonly fps?: number | undefined
-    readonly steps?: number | undefined
-    readonly guidance_scale?: number | undefined
-  }
+  readonly settings: AskedSettings & { readonly model?: string | undefined }
   readonly environment: NodeJS.ProcessEnv
 }
 

@@ -1,5 +1,5 @@
 /** What the app may do with jobs. It says who the user is; the component believes it. */
-import { GenerateFields, HttpUrl } from '@kinora/protocol'
+import { explained, GenerateFields, HttpUrl } from '@kinora/protocol'
 import { paginationOptsValidator, paginationResultValidator } from 'convex/server'
 import { ConvexError, v } from 'convex/values'
 import { api, internal } from './_generated/api.ts'
@@ -34,7 +34,7 @@ export const create = mutation({
   handler: async (ctx, args): Promise<string> => {
     const { userId, imageUrl, imageDelivery = 'auto', duration, settings = {}, maxAttempts, prompt, ...rest } = args
     if (userId === '') refuse('userId is empty: pass the signed-in user, such as the subject of his identity.')
-    const request = GenerateFields.safeParse({ ...settings, prompt, duration, webhook_url: rest.webhookUrl })
+    const request = GenerateFields.safeParse({ ...settings, prompt, duration, webhook_url: rest.webhookUrl }, explained)
     if (!request.success) {
       refuse(request.error.issues.map(({ path, message }) => `${path.join('.') || 'request'}: ${message}`).join('; '))
     }

@@ -1,8 +1,8 @@
-import { GenerateRequest, isFinal, Job, paths } from '@kinora/protocol'
+import { explained, GenerateRequest, isFinal, Job, paths } from '@kinora/protocol'
 
 /** Checks a request before it is sent, and the answer before it is used. */
 export async function generate(baseUrl: string, apiKey: string, request: GenerateRequest): Promise<Job> {
-  const { data, error } = GenerateRequest.safeParse(request)
+  const { data, error } = GenerateRequest.safeParse(request, explained)
   if (error) throw new TypeError(error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '))
 
   const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }

@@ -36,7 +36,15 @@ export class MockJobs {
 
   add(request: ParsedGenerateRequest, model: string): Job {
     const job_id = `job_mock${++this.#count}`
-    const { image_url: _image, upload_id: _upload, webhook_url, ...settings } = request
+    const {
+      image_url: _image,
+      upload_id: _upload,
+      images: _images,
+      end_image_url: _endImage,
+      end_upload_id: _endUpload,
+      webhook_url,
+      ...settings
+    } = request
     const seed = request.seed ?? this.#count
     const job: Job = {
       ...settings,

@@ -2,15 +2,18 @@
 import {
   ERROR_STATUS,
   type ErrorCode,
+  explained,
   GenerateFields,
   GenerateRequest,
   HEADERS,
   type Health,
+  isSettingName,
   type Job,
   PAGE,
   type ParsedGenerateRequest,
   paths,
   PresignUploadRequest,
+  settingFromText,
   signWebhook,
   toWebhookSecret,
   UploadRequest,
@@ -70,14 +73,17 @@ type Parsed<T> = { value: T } | { refusal: Response }
 
 /** The part of a schema of the protocol's that is used here. */
 interface Schema<T> {
-  safeParse(body: unknown): {
+  safeParse(
+    body: unknown,
+    params: typeof explained,
+  ): {
     data?: T | undefined
     error?: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } | undefined
   }
 }
 
 function parse<T>(schema: Schema<T>, body: unknown): Parsed<T> {
-  const { data, error } = schema.safeParse(body)
+  const { data, error } = schema.safeParse(body, explained)
   if (data !== undefined) return { value: data }
   const issues = error?.issues.map(({ path, message }) => ({ path: path.join('.'), message })) ?? []
   const first = issues[0]
@@ -211,7 +217,7 @@ export function mockKinora(options: MockKinoraOptions = {}): MockKinora {
     const bytes = new Uint8Array(await image.arrayBuffer())
     storage.uploads.set(upload_id, { content_type: image.type, content_length: bytes.length, bytes })
     const texts = [...form].flatMap(([name, value]) =>
-      typeof value === 'string' ? [[name, asNumber(name, value)]] : [],
+      typeof value === 'string' ? [[name, isSettingName(name) ? settingFromText(name, value) : value]] : [],
     )
     const parsed = parse(GenerateFields, Object.fromEntries(texts))
     return 'refusal' in parsed ? parsed : { value: { ...parsed.value, upload_id } }
@@ -374,7 +380,3 @@ function withRequestId(response: Response, count: number): Response {
 }
 
 const readJson = (request: Request): Promise<unknown> => request.json().catch(() => undefined)
-
-function asNumber(name: string, value: string): string | number {
-  return ['prompt', 'negative_prompt', 'model', 'image_url', 'webhook_url'].includes(name) ? value : Number(value)
-}

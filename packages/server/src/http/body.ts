@@ -1,6 +1,7 @@
 /** Reads what a request brings, and says in one answer everything that is wrong with it. */
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { explained } from '@kinora/protocol'
 import type * as z from 'zod/mini'
 import { ApiError } from '../api-error.ts'
 import type { KinoraContext } from './context.ts'
@@ -45,7 +46,7 @@ export function readQuery<Schema extends z.ZodMiniType>(context: KinoraContext, 
 
 /** @throws ApiError `invalid_request` naming each wrong field */
 export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value)
+  const result = schema.safeParse(value, explained)
   if (result.success) return result.data
   const issues = result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }))
   const words = issues.map(({ path, message }) => (path ? `${path} ${message}` : message)).join('; ')

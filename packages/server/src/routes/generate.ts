@@ -4,11 +4,13 @@ import {
   GenerateFields,
   GenerateRequest,
   HEADERS,
+  isSettingName,
   Job,
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_IMAGE_BYTES,
   type ParsedGenerateRequest,
   paths,
+  settingFromText,
 } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
 import type { ImageSource } from '../core.ts'
@@ -102,7 +104,9 @@ function readIdempotencyKey(context: KinoraContext): string | undefined {
 function fromRequest({ image_url, upload_id, ...request }: ParsedGenerateRequest): Asked {
   if (image_url !== undefined) return { image: { image_url }, request }
   if (upload_id !== undefined) return { image: { upload_id }, request }
-  throw new Error('GenerateRequest let a request without a picture through.')
+  throw new ApiError('invalid_request', 'This server takes one picture: "image_url" or "upload_id".', {
+    issues: [{ path: 'images', message: 'are not taken by this server' }],
+  })
 }
 
 async function readForm(context: KinoraContext, tenant: string, storage: Storage): Promise<Asked> {
@@ -133,12 +137,11 @@ async function readForm(context: KinoraContext, tenant: string, storage: Storage
   return { image: { upload_id, digest }, request, uploaded }
 }
 
-const NUMBERS = new Set(['duration', 'seed', 'width', 'height', 'fps', 'steps', 'guidance_scale'])
-
-/** A form has texts only. What does not look like a number stays as it is, so that the answer can quote it. An empty field was left empty. */
+/** A form has texts only. An empty field was left empty. */
 function fromText(name: string, value: unknown): unknown {
   if (value === '') return undefined
-  return typeof value === 'string' && NUMBERS.has(name) && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value
+  if (typeof value !== 'string') return value
+  return isSettingName(name) ? settingFromText(name, value) : value
 }
 
 /** hono-openapi cannot say "these fields and a file", so the form is described by hand. */

@@ -10,6 +10,7 @@ import { generateRoutes } from './generate.ts'
 import { healthRoutes } from './health.ts'
 import { jobRoutes } from './jobs.ts'
 import { leaseRoutes } from './leases.ts'
+import { modelRoutes } from './models.ts'
 import { objectRoutes } from './objects.ts'
 import { openapiRoutes } from './openapi.ts'
 import type { KinoraApp, RouteParts } from './parts.ts'
@@ -22,6 +23,7 @@ const PATTERNS = [
   '/openapi.json',
   '/webhook/complete',
   '/api/v1/generate',
+  '/api/v1/models',
   '/api/v1/jobs',
   '/api/v1/jobs/:jobId',
   '/api/v1/jobs/:jobId/cancel',
@@ -61,6 +63,7 @@ export function createRoutes(parts: RouteParts, { basePath, cors, version }: App
     uploadRoutes,
     webhookRoutes,
     leaseRoutes,
+    modelRoutes,
     healthRoutes,
     objectRoutes,
   ]) {
