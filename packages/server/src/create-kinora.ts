@@ -2,7 +2,7 @@
 import path from 'node:path'
 import type { Hono } from 'hono'
 import { pino } from 'pino'
-import { requireTenant, requireWorker } from './auth/guards.ts'
+import { createGuards } from './auth/guards.ts'
 import type { Core } from './core.ts'
 import { createCore } from './create-core.ts'
 import { createGate } from './http/gate.ts'
@@ -16,7 +16,9 @@ import {
   readCors,
   readPublicUrl,
 } from './options.ts'
+import { describeRoutes } from './routes/document.ts'
 import { createRoutes } from './routes/index.ts'
+import { ROUTES } from './routes/table.ts'
 import { createDiskStorage } from './storage/index.ts'
 import { startSweeper } from './storage/sweeper.ts'
 import { VERSION } from './version.ts'
@@ -85,6 +87,7 @@ export async function createKinora(options: KinoraOptions): Promise<Kinora> {
   })
 
   const gate = createGate()
+  let document: ReturnType<typeof describeRoutes> | undefined
   const sweeper = startSweeper({ storage, objectTtl, logger })
   const app = createRoutes(
     {
@@ -92,13 +95,11 @@ export async function createKinora(options: KinoraOptions): Promise<Kinora> {
       storage,
       gate,
       logger,
-      authenticate,
-      workerToken,
+      authorise: createGuards({ authenticate, workerToken, webhookSecrets: core.webhookSecrets }),
       publicUrl,
-      requireTenant: requireTenant(authenticate),
-      requireWorker: requireWorker(workerToken),
+      document: () => (document ??= describeRoutes(ROUTES, VERSION)),
     },
-    { basePath, cors: readCors(options.cors), version: VERSION },
+    { basePath, cors: readCors(options.cors) },
   )
 
   let closing: Promise<void> | undefined

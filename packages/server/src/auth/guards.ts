@@ -1,34 +1,51 @@
-/** Lets tenants and workers in, each by their own door. */
-import type { MiddlewareHandler } from 'hono'
+/** Lets tenants, workers and the original webhook's senders in, each by their own secret. */
+import { WEBHOOK_HEADERS } from '@kinora/protocol'
+import type { Context } from 'hono'
 import { ApiError } from '../api-error.ts'
-import type { KinoraEnv } from '../http/context.ts'
+import type { WebhookSecrets } from '../core.ts'
+import type { RequestState } from '../http/context.ts'
+import type { Auth } from '../routes/route.ts'
 import { type Authenticate, bearerToken, createSecretCheck } from './authenticate.ts'
+
+/** Passes and notes whose request it is, or throws `unauthorized` in the original contract's words. */
+export type Guard = (context: Context, state: RequestState) => Promise<void>
 
 const MISSING = 'Missing authorization header'
 
-/** @throws ApiError `unauthorized`, in the original contract's words */
-export function requireTenant(authenticate: Authenticate): MiddlewareHandler<KinoraEnv> {
-  return async (context, next) => {
-    const identity = await authenticate(context.req.raw, context)
-    if (!identity) {
-      const token = bearerToken(context.req.header('authorization'))
-      throw new ApiError('unauthorized', token === null ? MISSING : 'Invalid API key')
-    }
-    if (typeof identity.tenant !== 'string' || identity.tenant === '') {
-      throw new Error('authenticate() answered without a tenant: it has to be a text that is not empty.')
-    }
-    context.get('kinora').tenant = identity.tenant
-    await next()
-  }
+export interface GuardOptions {
+  readonly authenticate: Authenticate
+  /** Without one, no worker is let in. */
+  readonly workerToken: string | undefined
+  readonly webhookSecrets: WebhookSecrets
 }
 
-/** @throws ApiError `unauthorized` */
-export function requireWorker(workerToken: string | undefined): MiddlewareHandler<KinoraEnv> {
-  const matches = workerToken === undefined ? () => false : createSecretCheck(workerToken)
-  return async (context, next) => {
-    const token = bearerToken(context.req.header('authorization'))
-    if (token === null) throw new ApiError('unauthorized', MISSING)
-    if (!matches(token)) throw new ApiError('unauthorized', 'Invalid worker token')
-    await next()
+/** A guard for each kind of authorisation that a route can ask for. */
+export function createGuards({ authenticate, workerToken, webhookSecrets }: GuardOptions): Record<Auth, Guard> {
+  const isWorker = workerToken === undefined ? () => false : createSecretCheck(workerToken)
+  return {
+    none: async () => undefined,
+
+    async apiKey(context, state) {
+      const identity = await authenticate(context.req.raw, context)
+      if (!identity) {
+        const token = bearerToken(context.req.header('authorization'))
+        throw new ApiError('unauthorized', token === null ? MISSING : 'Invalid API key')
+      }
+      if (typeof identity.tenant !== 'string' || identity.tenant === '') {
+        throw new Error('authenticate() answered without a tenant: it has to be a text that is not empty.')
+      }
+      state.tenant = identity.tenant
+    },
+
+    async workerToken(context) {
+      const token = bearerToken(context.req.header('authorization'))
+      if (token === null) throw new ApiError('unauthorized', MISSING)
+      if (!isWorker(token)) throw new ApiError('unauthorized', 'Invalid worker token')
+    },
+
+    async webhookSecret(context) {
+      const secret = context.req.header(WEBHOOK_HEADERS.secret) ?? ''
+      if (!webhookSecrets.opensWebhookComplete(secret)) throw new ApiError('unauthorized', 'Unauthorized')
+    },
   }
 }

@@ -1,35 +1,33 @@
 /** Reads what a request brings, and says in one answer everything that is wrong with it. */
-import type { MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { explained } from '@kinora/protocol'
 import type * as z from 'zod/mini'
 import { ApiError } from '../api-error.ts'
 import type { KinoraContext } from './context.ts'
 
 /** Bytes of a JSON body: two prompts of the longest, every letter escaped. */
-const MAX_JSON_BYTES = 256 * 1024
+export const MAX_JSON_BYTES = 256 * 1024
 
-/** Refuses a larger body with 413 before it is read. */
-export function limitBody(maxBytes = MAX_JSON_BYTES): MiddlewareHandler {
-  const refuse = (): never => {
-    throw new ApiError('payload_too_large', `The request's body is larger than ${describeBytes(maxBytes)}.`)
+/**
+ * Refuses a body that is announced too large before any of it is read, and one that is compressed: nothing here unpacks, as a small body that
+ * unpacks into a large one is an attack.
+ *
+ * @throws ApiError `payload_too_large`, `unsupported_media_type`
+ */
+export function checkBody(context: KinoraContext, maxBytes: number): void {
+  const encoding = context.req.header('content-encoding')?.trim().toLowerCase()
+  if (encoding !== undefined && encoding !== '' && encoding !== 'identity') {
+    throw new ApiError('unsupported_media_type', `The body is sent as ${encoding.slice(0, 40)}: send it uncompressed.`)
   }
-  const count = bodyLimit({ maxSize: maxBytes, onError: refuse })
-  return async (context, next) => {
-    const announced = Number(context.req.header('content-length') ?? NaN)
-    // Only a body of unknown length has to be counted; to look at the body at all makes a stream of it, which costs a small request dearly.
-    if (!(announced >= 0) || context.req.header('transfer-encoding') !== undefined) return count(context, next)
-    if (announced > maxBytes) refuse()
-    await next()
-  }
+  if (Number(context.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
 }
 
-/** @throws ApiError `invalid_request` naming each wrong field */
+/** @throws ApiError `invalid_request` naming each wrong field, `payload_too_large` */
 export async function readJson<Schema extends z.ZodMiniType>(
   context: KinoraContext,
   schema: Schema,
+  maxBytes = MAX_JSON_BYTES,
 ): Promise<z.output<Schema>> {
-  const text = await context.req.text()
+  const text = await readText(context, maxBytes)
   let value: unknown
   try {
     value = text === '' ? {} : JSON.parse(text)
@@ -39,9 +37,21 @@ export async function readJson<Schema extends z.ZodMiniType>(
   return check(schema, value)
 }
 
-/** The query's parameters; one that is given twice counts once. */
-export function readQuery<Schema extends z.ZodMiniType>(context: KinoraContext, schema: Schema): z.output<Schema> {
-  return check(schema, context.req.query())
+/** A body of announced length is read in one piece, which is quick; one of unknown length is counted as it comes. */
+async function readText(context: KinoraContext, maxBytes: number): Promise<string> {
+  const isAnnounced =
+    context.req.header('transfer-encoding') === undefined && context.req.header('content-length') !== undefined
+  const { body, bodyUsed } = context.req.raw
+  // A host that has read the body already has left it in Hono's hands.
+  if (isAnnounced || !body || bodyUsed) return context.req.text()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.byteLength
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks, size))
 }
 
 /** @throws ApiError `invalid_request` naming each wrong field */
@@ -53,6 +63,9 @@ export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unkno
   throw new ApiError('invalid_request', `The request is not valid: ${words}.`, { issues })
 }
 
-function describeBytes(bytes: number): string {
-  return bytes >= 1024 * 1024 ? `${Math.round(bytes / 1024 / 1024)} MB` : `${Math.round(bytes / 1024)} kB`
+/** The refusal of a body that has too many bytes. */
+export function tooLarge(maxBytes: number): ApiError {
+  const size =
+    maxBytes >= 1024 * 1024 ? `${Math.round(maxBytes / 1024 / 1024)} MB` : `${Math.round(maxBytes / 1024)} kB`
+  return new ApiError('payload_too_large', `The request's body is larger than ${size}.`)
 }

@@ -16,10 +16,3 @@ export interface KinoraEnv {
 }
 
 export type KinoraContext = Context<KinoraEnv>
-
-/** The tenant of a request that has passed `requireTenant`. */
-export function tenantOf(context: KinoraContext): string {
-  const { tenant } = context.get('kinora')
-  if (tenant === undefined) throw new Error('This route is served without authorisation.')
-  return tenant
-}

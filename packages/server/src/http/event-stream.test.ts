@@ -33,7 +33,7 @@ describe('a stream of events', () => {
     })
     const data = JSON.stringify(job)
     expect(await answer.text()).toBe(
-      `retry: 2000\n\nevent: job\nid: 1\ndata: ${data}\n\nevent: job\nid: 2\ndata: ${data}\n\n`,
+      `retry: 2000\nevent: job\nid: 1\ndata: ${data}\n\nevent: job\nid: 2\ndata: ${data}\n\n`,
     )
   })
 
@@ -73,8 +73,8 @@ describe('a stream of events', () => {
       heartbeat: 0.01,
     })
     const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader()
-    expect((await reader.read()).value).toBe('retry: 2000\n\n')
-    expect((await reader.read()).value).toBe(': still here\n\n')
+    expect((await reader.read()).value).toBe('retry: 2000\n')
+    expect((await reader.read()).value).toBe(': still here\n')
     await reader.cancel()
   })
 

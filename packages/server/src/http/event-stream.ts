@@ -51,9 +51,10 @@ export function eventStream({
         signal.addEventListener('abort', end, { once: true })
         if (signal.aborted) return end()
 
-        send(`retry: ${RETRY}\n\n`)
+        // No blank line after it, nor after a comment: strict parsers (httpx-sse) make an empty event of either.
+        send(`retry: ${RETRY}\n`)
         beating = setInterval(() => {
-          if ((controller.desiredSize ?? 0) > 0) send(': still here\n\n')
+          if ((controller.desiredSize ?? 0) > 0) send(': still here\n')
         }, heartbeat * 1000)
 
         void (async () => {
@@ -78,14 +79,17 @@ export function eventStream({
     new CountQueuingStrategy({ highWaterMark: 16 }),
   )
 
-  return new Response(body, {
-    headers: {
-      'content-type': EVENT_STREAM,
-      // no-transform keeps compressing middleware and proxies from holding events back, the next one does so for nginx.
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-      // A host's etag middleware would read the stream to its end to hash it, unless there is a tag already.
-      etag: `W/"${crypto.randomUUID()}"`,
-    },
-  })
+  return new Response(body, { headers: eventStreamHeaders() })
+}
+
+/** The headers of a stream's answer. */
+export function eventStreamHeaders(): Record<string, string> {
+  return {
+    'content-type': EVENT_STREAM,
+    // no-transform keeps compressing middleware and proxies from holding events back, the next one does so for nginx.
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    // A host's etag middleware would read the stream to its end to hash it, unless there is a tag already.
+    etag: `W/"${crypto.randomUUID()}"`,
+  }
 }

@@ -14,16 +14,34 @@ import {
 } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
 import type { ImageSource } from '../core.ts'
-import { check, limitBody, readJson } from '../http/body.ts'
-import { type KinoraContext, tenantOf } from '../http/context.ts'
+import { check } from '../http/body.ts'
+import type { KinoraContext } from '../http/context.ts'
 import { inspectImage } from '../images/index.ts'
 import { uploadKey } from '../jobs/keys.ts'
 import type { Storage } from '../storage/index.ts'
-import { body, described, json, parameter } from './describe.ts'
-import type { Routes } from './parts.ts'
+import { json, type Route, route } from './route.ts'
 
 /** The picture, and room for the other fields. */
 const MAX_FORM_BYTES = MAX_IMAGE_BYTES + 1024 * 1024
+
+/** A form's fields are texts, and one is a file: no schema of ours says that. */
+const FORM = {
+  type: 'object',
+  description: 'The fields of the JSON request as texts, and the picture itself.',
+  properties: {
+    image: { type: 'string', contentMediaType: 'application/octet-stream' },
+    prompt: { type: 'string' },
+    duration: { type: 'integer' },
+  },
+  required: ['image'],
+}
+
+/** Which fields name the pictures: zod has a check for it, which JSON Schema does not see. */
+const END = { anyOf: [{ required: ['end_image_url'] }, { required: ['end_upload_id'] }] }
+const PICTURES = {
+  oneOf: [{ required: ['image_url'] }, { required: ['upload_id'] }, { required: ['images'], not: END }],
+  not: { required: ['end_image_url', 'end_upload_id'] },
+}
 
 interface Asked {
   readonly image: ImageSource
@@ -32,46 +50,42 @@ interface Asked {
   readonly uploaded?: string
 }
 
-export const generateRoutes: Routes = (app, { core, storage, requireTenant, publicUrl }) => {
-  app.post(
-    '/api/v1/generate',
-    described({
-      summary: 'Make a video',
-      description:
-        'Takes the picture as `image_url`, as `upload_id`, or as the part `image` of multipart/form-data, and answers with the queued job at once.',
-      tag: 'jobs',
-      auth: 'apiKey',
-      parameters: [
-        parameter(
-          'header',
-          'Idempotency-Key',
-          'The same key with the same request makes one job, however often it is sent.',
-          {
-            type: 'string',
-            maxLength: MAX_IDEMPOTENCY_KEY_LENGTH,
-          },
-        ),
-      ],
-      requestBody: withForm(body(GenerateRequest)),
-      responses: { 201: json(Job, 'The job, queued') },
-      errors: [
-        'invalid_request',
-        'unknown_model',
-        'upload_not_found',
-        'payload_too_large',
-        'idempotency_mismatch',
-        'queue_unavailable',
-      ],
-    }),
-    requireTenant,
-    limitBody(MAX_FORM_BYTES),
-    async (context) => {
-      const tenant = tenantOf(context)
+export const generateRoutes: readonly Route[] = [
+  route({
+    method: 'post',
+    path: paths.generate.pattern,
+    auth: 'apiKey',
+    tag: 'jobs',
+    summary: 'Make a video',
+    description:
+      'Takes the picture as `image_url`, as `upload_id`, or as the part `image` of multipart/form-data, and answers with the queued job at once.',
+    headers: [
+      {
+        name: 'Idempotency-Key',
+        description: 'The same key with the same request makes one job, however often it is sent.',
+        minLength: 1,
+        maxLength: MAX_IDEMPOTENCY_KEY_LENGTH,
+      },
+    ],
+    body: GenerateRequest,
+    bodyKeywords: PICTURES,
+    form: FORM,
+    maxBodyBytes: MAX_FORM_BYTES,
+    answers: { 201: json(Job, 'The job, queued') },
+    errors: [
+      'invalid_request',
+      'unknown_model',
+      'upload_not_found',
+      'idempotency_mismatch',
+      'queue_unavailable',
+      'storage_unavailable',
+    ],
+    async handle(request, { core, storage, publicUrl }) {
+      const { context, tenant } = request
       const idempotencyKey = readIdempotencyKey(context)
-      const isForm = context.req.header('content-type')?.startsWith('multipart/form-data') ?? false
-      const { uploaded, ...asked } = isForm
+      const { uploaded, ...asked } = isForm(context)
         ? await readForm(context, tenant, storage)
-        : fromRequest(await readJson(context, GenerateRequest))
+        : fromRequest(await request.body())
       try {
         const { job, repeated } = await core.jobs.accept(tenant, asked, { idempotencyKey })
         context.get('kinora').jobId = job.job_id
@@ -86,7 +100,11 @@ export const generateRoutes: Routes = (app, { core, storage, requireTenant, publ
         throw error
       }
     },
-  )
+  }),
+]
+
+function isForm(context: KinoraContext): boolean {
+  return /^multipart\/form-data\b/i.test(context.req.header('content-type') ?? '')
 }
 
 function readIdempotencyKey(context: KinoraContext): string | undefined {
@@ -142,27 +160,4 @@ function fromText(name: string, value: unknown): unknown {
   if (value === '') return undefined
   if (typeof value !== 'string') return value
   return isSettingName(name) ? settingFromText(name, value) : value
-}
-
-/** hono-openapi cannot say "these fields and a file", so the form is described by hand. */
-function withForm(requestBody: ReturnType<typeof body>): ReturnType<typeof body> {
-  if (!('content' in requestBody)) return requestBody
-  return {
-    ...requestBody,
-    content: {
-      ...requestBody.content,
-      'multipart/form-data': {
-        schema: {
-          type: 'object',
-          description: 'The fields of the JSON request as texts, and the picture itself.',
-          properties: {
-            image: { type: 'string', format: 'binary' },
-            prompt: { type: 'string' },
-            duration: { type: 'integer' },
-          },
-          required: ['image'],
-        },
-      },
-    },
-  }
 }

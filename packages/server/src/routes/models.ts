@@ -1,7 +1,6 @@
 /** `GET /api/v1/models`: what can be asked for, within which limits, and whether a worker serves it now. */
-import { DURATION, FPS, MAX_FRAME_PIXELS, MAX_FRAMES, ModelList, SIZE_STEP } from '@kinora/protocol'
-import { described, json } from './describe.ts'
-import type { Routes } from './parts.ts'
+import { DURATION, FPS, MAX_FRAME_PIXELS, MAX_FRAMES, ModelList, paths, SIZE_STEP } from '@kinora/protocol'
+import { json, type Route, route } from './route.ts'
 
 /** Seconds without a sign of any worker after which a model counts as not served. */
 const UNSEEN_AFTER = 60
@@ -14,17 +13,15 @@ const limits = {
   fps: { min: FPS.min, max: FPS.max },
 }
 
-export const modelRoutes: Routes = (app, { core, requireTenant }) => {
-  app.get(
-    '/api/v1/models',
-    described({
-      summary: 'List models, the default first',
-      tag: 'server',
-      auth: 'apiKey',
-      responses: { 200: json(ModelList, 'The models that requests may name') },
-    }),
-    requireTenant,
-    async (context) => {
+export const modelRoutes: readonly Route[] = [
+  route({
+    method: 'get',
+    path: paths.models.pattern,
+    auth: 'apiKey',
+    tag: 'server',
+    summary: 'List models, the default first',
+    answers: { 200: json(ModelList, 'The models that requests may name') },
+    async handle({ context }, { core }) {
       const { models: seen = {} } = await core.health()
       const models = core.models.map((model, index) => {
         const seconds = seen[model]?.worker_seen_seconds_ago ?? Infinity
@@ -32,5 +29,5 @@ export const modelRoutes: Routes = (app, { core, requireTenant }) => {
       })
       return context.json({ models } satisfies ModelList)
     },
-  )
-}
+  }),
+]

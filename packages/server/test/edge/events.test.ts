@@ -64,9 +64,12 @@ describe('a stream of one job', () => {
     expect(statuses.at(-1)).toBe('completed')
 
     const again = await server.call(paths.jobEvents(made.job_id), { headers: { 'last-event-id': lastId! } })
+    // A browser's EventSource comes back after everything else.
+    expect([again.status, await again.text()]).toEqual([204, ''])
+    const older = await server.call(paths.jobEvents(made.job_id), { headers: { 'last-event-id': 'an-older-one' } })
     const repeated: Event[] = []
-    for await (const event of read(again)) repeated.push(event)
-    expect(repeated).toEqual([])
+    for await (const event of read(older)) repeated.push(event)
+    expect(repeated.map(({ job }) => job.status)).toEqual(['completed'])
   })
 
   it('is refused with a status when there is no such job', async () => {
@@ -91,6 +94,23 @@ describe('a stream of all jobs', () => {
 })
 
 describe('readers that go away', () => {
+  it('were never there when they only asked for the headers', async () => {
+    const made = await server.generate()
+    const subscribers = (): unknown => Reflect.get(server.core.events, 'subscribers')
+    for (const path of [paths.jobEvents(made.job_id), paths.events()]) {
+      const head = await server.call(path, { method: 'HEAD' })
+      expect([head.status, head.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+    }
+    // One that does read shows that they would be seen.
+    const reading = new AbortController()
+    const answer = await server.call(paths.events(), { signal: reading.signal })
+    await expect.poll(subscribers).toBe(1)
+    reading.abort()
+    await answer.text().catch(() => undefined)
+    await expect.poll(subscribers).toBe(0)
+    await server.call(paths.job(made.job_id), { method: 'DELETE' })
+  })
+
   it('leave nothing behind', async () => {
     const made = await server.generate()
     const readers = await Promise.all(
