@@ -57,7 +57,7 @@ export function boxMuller(first: number, second: number, target: Float32Array, i
 /** Natural logarithm of x in (0, 1]. */
 function logarithm(x: number): number {
   floatBits[0] = x
-  const bits = wordBits[0] ?? 0
+  const bits = wordBits[0]!
   let exponent = (bits >>> 23) - 126
   wordBits[0] = (bits & ~0x7f800000) | 0x3f000000
   const mantissa = floatBits[0]
@@ -82,7 +82,7 @@ function sineOf(rest: number, square: number): number {
 }
 
 function horner(coefficients: readonly number[], x: number): number {
-  let value = coefficients[0] ?? 0
-  for (let index = 1; index < coefficients.length; index++) value = fused(value, x, coefficients[index] ?? 0)
+  let value = coefficients[0]!
+  for (let index = 1; index < coefficients.length; index++) value = fused(value, x, coefficients[index]!)
   return value
 }

@@ -17,12 +17,12 @@ export function isGuided(guidance: Pick<Guidance, 'scale'>): boolean {
 /** u + g(c - u), rescaled. */
 export function guide(positive: Float32Tensor, negative: Float32Tensor, { scale, rescale }: Guidance): Float32Tensor {
   const guided = positive.data.map((value, index) => {
-    const base = negative.data[index] ?? 0
+    const base = negative.data[index]!
     return base + scale * (value - base)
   })
   if (rescale > 0) {
     const factor = rescale * (deviation(positive.data) / deviation(guided)) + (1 - rescale)
-    for (let index = 0; index < guided.length; index++) guided[index] = (guided[index] ?? 0) * factor
+    for (let index = 0; index < guided.length; index++) guided[index] = guided[index]! * factor
   }
   return { ...positive, data: guided }
 }

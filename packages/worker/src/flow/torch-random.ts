@@ -45,7 +45,7 @@ export function createGenerator(seed: number | bigint): RandomGenerator {
   /** Within a block, element i is paired with element i + 8. */
   const transformBlock = (values: Float32Array, start: number): void => {
     for (let index = start; index < start + HALF_BLOCK; index++) {
-      boxMuller(values[index] ?? 0, values[index + HALF_BLOCK] ?? 0, values, index)
+      boxMuller(values[index]!, values[index + HALF_BLOCK]!, values, index)
     }
   }
 
@@ -71,22 +71,22 @@ function mersenneTwister(seed: number): () => number {
   const state = new Uint32Array(SIZE)
   state[0] = seed
   for (let index = 1; index < SIZE; index++) {
-    const before = state[index - 1] ?? 0
+    const before = state[index - 1]!
     state[index] = Math.imul(before ^ (before >>> 30), 1812433253) + index
   }
   let position = SIZE
 
   const refill = (): void => {
     for (let index = 0; index < SIZE; index++) {
-      const word = ((state[index] ?? 0) & 0x80000000) | ((state[(index + 1) % SIZE] ?? 0) & 0x7fffffff)
-      state[index] = (state[(index + MIDDLE) % SIZE] ?? 0) ^ (word >>> 1) ^ (word & 1 ? 0x9908b0df : 0)
+      const word = (state[index]! & 0x80000000) | (state[(index + 1) % SIZE]! & 0x7fffffff)
+      state[index] = state[(index + MIDDLE) % SIZE]! ^ (word >>> 1) ^ (word & 1 ? 0x9908b0df : 0)
     }
     position = 0
   }
 
   return () => {
     if (position === SIZE) refill()
-    let word = state[position++] ?? 0
+    let word = state[position++]!
     word ^= word >>> 11
     word ^= (word << 7) & 0x9d2c5680
     word ^= (word << 15) & 0xefc60000

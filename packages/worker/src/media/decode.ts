@@ -87,7 +87,7 @@ function toThreeChannels(data: Uint8Array, channels: number): Uint8Array {
   if (channels === 3) return data
   const pixels = data.length / channels
   const result = new Uint8Array(pixels * 3)
-  for (let pixel = 0; pixel < pixels; pixel++) result.fill(data[pixel * channels] ?? 0, pixel * 3, pixel * 3 + 3)
+  for (let pixel = 0; pixel < pixels; pixel++) result.fill(data[pixel * channels]!, pixel * 3, pixel * 3 + 3)
   return result
 }
 

@@ -1,6 +1,6 @@
 /** Between RGB and the YCbCr that videos store: BT.709, limited range (ITU-R BT.709-6, section 3). */
 
-import type { Frame } from './frame.ts'
+import { checkSamples, type Frame } from './frame.ts'
 
 const [red, green, blue] = [0.2126, 0.7152, 0.0722]
 const chroma = { blue: 2 * (1 - blue), red: 2 * (1 - red) }
@@ -22,6 +22,7 @@ export function redDifferenceOf(r: number, g: number, b: number): number {
 
 /** A frame's pixels as sRGB `[height, width, 3]`, whatever its format. Each chroma sample counts for its four pixels. */
 export function frameToRgb(frame: Frame): Uint8Array {
+  checkSamples(frame)
   if (frame.format !== 'yuv420p') return frame.data
   const { width, height, data } = frame
   const [blues, reds] = [width * height, width * height * 1.25]
@@ -29,9 +30,9 @@ export function frameToRgb(frame: Frame): Uint8Array {
   for (let row = 0, out = 0; row < height; row++) {
     for (let column = 0; column < width; column++, out += 3) {
       const half = (row >> 1) * (width >> 1) + (column >> 1)
-      const y = ((data[row * width + column] ?? 0) - 16) * (255 / 219)
-      const cb = ((data[blues + half] ?? 0) - 128) * (255 / 224)
-      const cr = ((data[reds + half] ?? 0) - 128) * (255 / 224)
+      const y = (data[row * width + column]! - 16) * (255 / 219)
+      const cb = (data[blues + half]! - 128) * (255 / 224)
+      const cr = (data[reds + half]! - 128) * (255 / 224)
       rgb[out] = y + chroma.red * cr
       rgb[out + 1] = y - (red * chroma.red * cr + blue * chroma.blue * cb) / green
       rgb[out + 2] = y + chroma.blue * cb

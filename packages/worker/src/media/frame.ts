@@ -28,3 +28,14 @@ export interface Frame {
 }
 
 export type FrameFormat = 'rgb24' | 'yuv420p'
+
+/**
+ * Whether a picture or frame has as many samples as its size says. In bytes a wrong index would be a black pixel and nobody would know, so whoever
+ * goes through the samples asks here first.
+ * @throws RangeError
+ */
+export function checkSamples({ width, height, data, format }: Picture & Pick<Frame, 'format'>): void {
+  const samples = width * height * (format === 'yuv420p' ? 1.5 : 3)
+  if (data.length !== samples)
+    throw new RangeError(`${width}x${height} in ${format ?? 'rgb24'} is ${samples} bytes, not ${data.length}.`)
+}

@@ -33,3 +33,7 @@ describe("resizing gives Pillow's bytes", () => {
     expect(resizePicture(picture(5, 4), 5, 4)).toEqual(picture(5, 4))
   })
 })
+
+test('a picture with too few samples is refused, not filled with black', () => {
+  expect(() => resizePicture({ width: 4, height: 4, data: new Uint8Array(47) }, 2, 2)).toThrow(/48 bytes, not 47/)
+})

@@ -1,6 +1,6 @@
 /** Resizes pictures with a Lanczos filter of three lobes, to the bit as Pillow does: the checkpoints' reference pipelines use it. */
 
-import type { Picture } from './frame.ts'
+import { checkSamples, type Picture } from './frame.ts'
 
 const lobes = 3
 const precision = 2 ** 22
@@ -12,6 +12,7 @@ interface Contribution {
 
 /** Stretches where the aspect ratios differ. */
 export function resizePicture(picture: Picture, width: number, height: number): Picture {
+  checkSamples(picture)
   if (picture.width === width && picture.height === height) return picture
   const narrowed = picture.width === width ? picture : resizeRows(picture, width)
   return narrowed.height === height ? narrowed : transpose(resizeRows(transpose(narrowed), height))
@@ -22,12 +23,12 @@ function resizeRows(picture: Picture, width: number): Picture {
   const data = new Uint8ClampedArray(width * picture.height * 3)
   for (let row = 0; row < picture.height; row++) {
     for (let column = 0; column < width; column++) {
-      const { first, weights } = contributions[column] ?? { first: 0, weights: [] }
+      const { first, weights } = contributions[column]!
       for (let channel = 0; channel < 3; channel++) {
         let sum = precision / 2
         let place = (row * picture.width + first) * 3 + channel
         for (const weight of weights) {
-          sum += (picture.data[place] ?? 0) * weight
+          sum += picture.data[place]! * weight
           place += 3
         }
         data[(row * width + column) * 3 + channel] = Math.floor(sum / precision)

@@ -51,3 +51,44 @@ function checkLength(length: number, shape: readonly number[]): void {
   if (length !== elementCount(shape))
     throw new RangeError(`A tensor of shape [${shape.join(', ')}] has ${elementCount(shape)} elements, not ${length}.`)
 }
+
+/**
+ * The sizes of a matrix's two axes.
+ * @throws RangeError where the tensor is none, or holds another number of elements
+ */
+export function matrixSizes(tensor: Float32Tensor): readonly [rows: number, columns: number] {
+  const [rows, columns] = tensor.shape
+  if (tensor.shape.length !== 2 || rows === undefined || columns === undefined) throw wrongRank(tensor, 'a matrix')
+  checkLength(tensor.data.length, tensor.shape)
+  return [rows, columns]
+}
+
+export interface VideoSizes {
+  readonly channels: number
+  readonly frames: number
+  readonly height: number
+  readonly width: number
+}
+
+/**
+ * The sizes of one video or its latents, `[1, channels, frames, height, width]`.
+ * @throws RangeError where the tensor is none, or holds another number of elements
+ */
+export function videoSizes(tensor: Float32Tensor): VideoSizes {
+  const [batch, channels, frames, height, width] = tensor.shape
+  if (
+    tensor.shape.length !== 5 ||
+    batch !== 1 ||
+    channels === undefined ||
+    frames === undefined ||
+    height === undefined ||
+    width === undefined
+  )
+    throw wrongRank(tensor, 'one video, [1, channels, frames, height, width]')
+  checkLength(tensor.data.length, tensor.shape)
+  return { channels, frames, height, width }
+}
+
+function wrongRank({ shape }: Float32Tensor, wanted: string): RangeError {
+  return new RangeError(`A tensor of shape [${shape.join(', ')}] is not ${wanted}.`)
+}

@@ -81,7 +81,7 @@ export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array<ArrayBu
 /** bf16 is the upper half of a float32. */
 export function bfloat16ToFloat32(values: Uint16Array): Float32Array<ArrayBuffer> {
   const bits = new Uint32Array(values.length)
-  for (let index = 0; index < values.length; index++) bits[index] = (values[index] ?? 0) << 16
+  for (let index = 0; index < values.length; index++) bits[index] = values[index]! << 16
   return new Float32Array(bits.buffer)
 }
 
@@ -90,7 +90,7 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const halves = new Uint16Array(values.length)
   for (let index = 0; index < values.length; index++) {
-    const word = bits[index] ?? 0
+    const word = bits[index]!
     const isNaN = (word & 0x7fffffff) > 0x7f800000
     halves[index] = isNaN ? 0x7fc0 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
   }
@@ -101,7 +101,7 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer
 export function float16ToFloat32(values: Uint16Array): Float32Array<ArrayBuffer> {
   const bits = new Uint32Array(values.length)
   for (let index = 0; index < values.length; index++) {
-    const half = values[index] ?? 0
+    const half = values[index]!
     const sign = (half & 0x8000) << 16
     const exponent = (half >>> 10) & 0x1f
     const fraction = half & 0x3ff
@@ -125,7 +125,7 @@ export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer>
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const halves = new Uint16Array(values.length)
   for (let index = 0; index < values.length; index++) {
-    const word = bits[index] ?? 0
+    const word = bits[index]!
     const sign = (word >>> 16) & 0x8000
     const magnitude = word & 0x7fffffff
     if (magnitude > 0x7f800000) {

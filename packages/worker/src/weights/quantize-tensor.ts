@@ -63,9 +63,9 @@ function quantizeRows(
     for (let left = 0; left < inputs; left += TILE) {
       const right = Math.min(inputs, left + TILE)
       for (let row = top; row < bottom; row++) {
-        const scale = scales[first + row] ?? 1
+        const scale = scales[first + row]!
         for (let input = left; input < right; input++) {
-          const quotient = Math.fround((floats[row * inputs + input] ?? 0) / scale)
+          const quotient = Math.fround(floats[row * inputs + input]! / scale)
           values[input * outputs + first + row] = quotient + ROUND - ROUND
         }
       }
@@ -76,7 +76,7 @@ function quantizeRows(
 function scaleOf(row: Float32Array, entry: TensorEntry): number {
   let largest = 0
   for (let index = 0; index < row.length; index++) {
-    const size = Math.abs(row[index] ?? 0)
+    const size = Math.abs(row[index]!)
     if (!(size <= largest)) largest = size
     if (Number.isNaN(size)) break
   }

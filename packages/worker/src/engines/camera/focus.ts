@@ -33,7 +33,7 @@ function edge(data: Uint8Array, width: number, row: number, column: number): num
   const pixel = (row * width + column) * 3
   let strength = 0
   for (let channel = 0; channel < 3; channel++) {
-    const at = (offset: number) => data[pixel + channel + offset * 3] ?? 0
+    const at = (offset: number) => data[pixel + channel + offset * 3]!
     strength += Math.abs(at(1) - at(-1)) + Math.abs(at(width) - at(-width))
   }
   return strength

@@ -97,6 +97,6 @@ export function relativeBuckets(tokens: number, config: Pick<T5Config, 'buckets'
   for (let distance = 1 - tokens; distance < tokens; distance++) byDistance.set(distance, bucketOf(distance))
   const buckets: number[] = []
   for (let query = 0; query < tokens; query++)
-    for (let key = 0; key < tokens; key++) buckets.push(byDistance.get(key - query) ?? 0)
+    for (let key = 0; key < tokens; key++) buckets.push(byDistance.get(key - query)!)
   return buckets
 }

@@ -53,15 +53,22 @@ function readCharsmap(charsmap: Uint8Array): { trie: Uint32Array; replacements: 
  * @returns where the replacement of the shortest matching prefix begins, or -1
  */
 function shortestMatch(trie: Uint32Array, bytes: Uint8Array): number {
-  let node = offsetOf(trie[0] ?? 0)
+  let node = offsetOf(trie[0]!)
   for (const byte of bytes) {
     node ^= byte
-    const unit = trie[node] ?? 0
-    if ((unit & 0x800000ff) !== byte || byte === 0) return -1
+    const unit = trie[node]
+    // A place beyond the array is one that no rule leads to.
+    if (unit === undefined || (unit & 0x800000ff) !== byte || byte === 0) return -1
     node ^= offsetOf(unit)
-    if ((unit >>> 8) & 1) return (trie[node] ?? 0) & 0x7fffffff
+    if ((unit >>> 8) & 1) return leafOf(trie, node)
   }
   return -1
+}
+
+function leafOf(trie: Uint32Array, node: number): number {
+  const leaf = trie[node]
+  if (leaf === undefined) throw new RangeError('its normalisation rules point beyond their end')
+  return leaf & 0x7fffffff
 }
 
 function offsetOf(unit: number): number {

@@ -23,20 +23,20 @@ export function createUnigram(pieces: readonly Piece[], unknownId: number): Unig
     const begin = new Int32Array(word.length + 1).fill(-1)
     const last = new Int32Array(word.length + 1)
     const offer = (from: number, to: number, id: number, added: number): void => {
-      const total = (score[from] ?? 0) + added
-      if (begin[to] !== -1 && total <= (score[to] ?? 0)) return
+      const total = score[from]! + added
+      if (begin[to] !== -1 && total <= score[to]!) return
       score[to] = total
       begin[to] = from
       last[to] = id
     }
 
     for (let from = 0; from < word.length;) {
-      const character = (word.codePointAt(from) ?? 0) > 0xffff ? 2 : 1
+      const character = word.codePointAt(from)! > 0xffff ? 2 : 1
       let covered = false
       for (let to = from + character; to <= word.length && to - from <= longest; to++) {
         const id = idOf.get(word.slice(from, to))
         if (id === undefined) continue
-        offer(from, to, id, pieces[id]?.score ?? 0)
+        offer(from, to, id, pieces[id]!.score)
         covered ||= to === from + character
       }
       if (!covered) offer(from, from + character, unknownId, unknownScore)
@@ -49,7 +49,7 @@ export function createUnigram(pieces: readonly Piece[], unknownId: number): Unig
 /** Neighbouring unknown characters count as one unknown token. */
 function walkBack(begin: Int32Array, last: Int32Array, length: number, unknownId: number): number[] {
   const ids: number[] = []
-  for (let end = length; end > 0; end = begin[end] ?? 0) {
+  for (let end = length; end > 0; end = begin[end]!) {
     const id = last[end] ?? unknownId
     if (id !== unknownId || ids.at(-1) !== unknownId) ids.push(id)
   }

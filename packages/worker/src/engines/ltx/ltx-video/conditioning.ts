@@ -1,7 +1,7 @@
 /** Turns given pictures into what the loop starts from, for each kind of checkpoint. The order of the draws is diffusers'. */
 
 import type { Draws } from '../../../flow/draws.ts'
-import { float32Tensor, type Float32Tensor } from '../../../onnx/index.ts'
+import { float32Tensor, matrixSizes, videoSizes, type Float32Tensor } from '../../../onnx/index.ts'
 import { gridCoordinates, joinCoordinates, tokenCount, type Compression, type LatentSize } from '../coordinates.ts'
 import type { LatentStatistics } from '../latents.ts'
 import {
@@ -47,7 +47,7 @@ export function startImageToVideo(
   draws: Draws,
 ): DenoiseStart {
   const first = normalizeLatents(samplePosterior(picture, draws.normal(picture.mean.shape)), statistics)
-  const noise = draws.normal(latentShape(first.shape[1] ?? 0, geometry.size))
+  const noise = draws.normal(latentShape(videoSizes(first).channels, geometry.size))
   return {
     latents: packLatents(replaceFrames(noise, first)),
     strengths: frameStrengths(geometry.size, [1]),
@@ -73,7 +73,7 @@ export function startConditioned(
   const extra: { tokens: Float32Tensor; strength: number; frame: number; size: LatentSize }[] = []
   for (const { posterior, frame, strength } of keyframes) {
     const encoded = normalizeLatents(samplePosterior(posterior, draws.normal(posterior.mean.shape)), statistics)
-    const [, , frames = 1, height = 0, width = 0] = encoded.shape
+    const { frames, height, width } = videoSizes(encoded)
     if (frame === 0) {
       latents = replaceFrames(latents, interpolate(takeFrames(latents, 0, frames), encoded, strength))
       firstStrength = strength
@@ -89,7 +89,7 @@ export function startConditioned(
     }),
   )
   const extraStrengths = extra.flatMap(({ tokens, strength }) =>
-    Array.from<number>({ length: tokens.shape[0] ?? 0 }).fill(strength),
+    Array.from<number>({ length: matrixSizes(tokens)[0] }).fill(strength),
   )
   return {
     latents: joinTokens([...extra.map((one) => one.tokens), packLatents(latents)]),
@@ -101,7 +101,7 @@ export function startConditioned(
 
 /** Removes the tokens that {@link startConditioned} put in front. */
 export function dropExtraTokens(latents: Float32Tensor, extraTokens: number): Float32Tensor {
-  const [tokens = 0, channels = 0] = latents.shape
+  const [tokens, channels] = matrixSizes(latents)
   return float32Tensor([tokens - extraTokens, channels], latents.data.slice(extraTokens * channels))
 }
 

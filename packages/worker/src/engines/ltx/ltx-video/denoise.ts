@@ -3,7 +3,7 @@
 import type { Draws } from '../../../flow/draws.ts'
 import { guide, isGuided, type Guidance } from '../../../flow/guidance.ts'
 import { nextSigma } from '../../../flow/schedule.ts'
-import { float32Tensor, type Float32Tensor } from '../../../onnx/index.ts'
+import { float32Tensor, matrixSizes, type Float32Tensor } from '../../../onnx/index.ts'
 import type { Coordinates } from '../coordinates.ts'
 
 /** What the loop starts from. */
@@ -61,7 +61,7 @@ export async function denoise(
   let latents = start.latents
   for (let step = 0; step + 1 < sigmas.length; step++) {
     await options.beforeStep?.(step)
-    const timestep = Math.fround((sigmas[step] ?? 0) * timestepsPerSigma)
+    const timestep = Math.fround(sigmas[step]! * timestepsPerSigma)
     const sigma = Math.fround(timestep / timestepsPerSigma)
     if (imageNoise > 0) latents = noisePictures(latents, start, imageNoise * sigma ** 2, draws)
     const timesteps = start.strengths.map((strength) =>
@@ -94,9 +94,7 @@ async function predict(
 function noisePictures(latents: Float32Tensor, start: DenoiseStart, amount: number, draws: Draws): Float32Tensor {
   const noise = draws.normal([1, ...latents.shape])
   return mapTokens(latents, (value, index, token) =>
-    (start.strengths[token] ?? 0) > 1 - 1e-6
-      ? (start.latents.data[index] ?? 0) + amount * (noise.data[index] ?? 0)
-      : value,
+    start.strengths[token]! > 1 - 1e-6 ? start.latents.data[index]! + amount * noise.data[index]! : value,
   )
 }
 
@@ -113,12 +111,12 @@ function eulerStep(latents: Float32Tensor, velocity: Float32Tensor, step: EulerS
   const current = step.timesteps.map((timestep) => timestep / timestepsPerSigma)
   const next = current.map((tokenSigma) => nextSigma(sigmas, tokenSigma))
   return mapTokens(latents, (value, index, token) => {
-    if (sigma - 1e-6 >= 1 - (step.strengths[token] ?? 0)) return value
-    const from = current[token] ?? 0
-    const to = next[token] ?? 0
-    const v = velocity.data[index] ?? 0
+    if (sigma - 1e-6 >= 1 - step.strengths[token]!) return value
+    const from = current[token]!
+    const to = next[token]!
+    const v = velocity.data[index]!
     if (noise === undefined) return value + Math.fround(to - from) * v
-    return (1 - to) * (value - from * v) + to * (noise.data[index] ?? 0)
+    return (1 - to) * (value - from * v) + to * noise.data[index]!
   })
 }
 
@@ -126,9 +124,9 @@ function mapTokens(
   latents: Float32Tensor,
   map: (value: number, index: number, token: number) => number,
 ): Float32Tensor {
-  const channels = latents.shape[1] ?? 1
+  const [, channels] = matrixSizes(latents)
   const mapped = float32Tensor(latents.shape)
   for (let index = 0; index < mapped.data.length; index++)
-    mapped.data[index] = map(latents.data[index] ?? 0, index, Math.floor(index / channels))
+    mapped.data[index] = map(latents.data[index]!, index, Math.floor(index / channels))
   return mapped
 }

@@ -103,8 +103,8 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
         ids: int64Tensor([read.length], read),
         buckets,
       })
-      const { data, shape } = float32Output(outputs, 'embeddings')
-      const width = shape[1] ?? 0
+      const { data } = float32Output(outputs, 'embeddings')
+      const width = textEncoder.config.size
       return { ids, embeddings: float32Tensor([tokens, width], data.slice(0, tokens * width)) }
     },
     async encodePixels(pixels) {
@@ -121,7 +121,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
         timestep_features: timestepFeatures(distinct.map((timestep) => timestep * scale)),
         timestep_index: int64Tensor(
           [timesteps.length],
-          [...timesteps].map((timestep) => places.get(timestep) ?? 0),
+          [...timesteps].map((timestep) => places.get(timestep)!),
         ),
         ...tables(coordinates),
       }
@@ -138,9 +138,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
       return decoder().noises
     },
     async decodeLatents(latents, timestep, noises) {
-      const named = Object.fromEntries(
-        decoder().noises.map(({ name }, index) => [name, noises[index] ?? float32Tensor([0])]),
-      )
+      const named = Object.fromEntries(decoder().noises.map(({ name }, index) => [name, noises[index]!]))
       const time = vae.config.decoder.timestepConditioning
         ? { timestep_features: timestepFeatures([Math.fround(timestep) * checkpoint.decodeTimestepScale]) }
         : {}

@@ -1,11 +1,11 @@
 /** What happens to latents between the two passes of the multi-scale recipe. Both work on denormalised latents `[1, C, F, H, W]`. */
 
 import { deviation } from '../../../flow/guidance.ts'
-import type { Float32Tensor } from '../../../onnx/index.ts'
+import { videoSizes, type Float32Tensor } from '../../../onnx/index.ts'
 
 /** Gives each channel the mean and deviation it has in `reference` (AdaIN), to the degree `factor`. */
 export function adaptInstance(latents: Float32Tensor, reference: Float32Tensor, factor: number): Float32Tensor {
-  const channels = latents.shape[1] ?? 0
+  const { channels } = videoSizes(latents)
   const data = new Float32Array(latents.data.length)
   for (let channel = 0; channel < channels; channel++) {
     const own = channelOf(latents, channel)
@@ -29,7 +29,8 @@ export function toneMap(latents: Float32Tensor, compression: number): Float32Ten
 }
 
 function channelOf(latents: Float32Tensor, channel: number): Float32Array {
-  const size = latents.data.length / (latents.shape[1] ?? 1)
+  const { frames, height, width } = videoSizes(latents)
+  const size = frames * height * width
   return latents.data.subarray(channel * size, (channel + 1) * size)
 }
 

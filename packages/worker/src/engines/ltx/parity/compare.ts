@@ -19,8 +19,8 @@ export function compare(actual: ArrayLike<number>, expected: ArrayLike<number>):
   let squares = 0
   let reference = 0
   for (let index = 0; index < expected.length; index++) {
-    const value = expected[index] ?? 0
-    const difference = Math.abs((actual[index] ?? NaN) - value)
+    const value = expected[index]!
+    const difference = Math.abs(actual[index]! - value)
     // A NaN compares with nothing: it must count as the worst, not be skipped.
     worst = Number.isNaN(difference) ? Infinity : Math.max(worst, difference)
     sum += difference

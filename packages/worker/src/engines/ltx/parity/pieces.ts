@@ -2,7 +2,7 @@
 
 import { seededDraws, type Draws } from '../../../flow/draws.ts'
 import { resizePicture } from '../../../media/lanczos.ts'
-import { float32Tensor, type Float32Tensor } from '../../../onnx/index.ts'
+import { float32Tensor, matrixSizes, videoSizes, type Float32Tensor } from '../../../onnx/index.ts'
 import { loadTokenizer } from '../../../text/t5/tokenizer.ts'
 import { gridCoordinates, tokenCount, type Coordinates } from '../coordinates.ts'
 import { generateLatents, latentSize, type VideoSettings } from '../ltx-video/generate.ts'
@@ -106,7 +106,8 @@ async function compareText(
   bounds: Bounds,
 ): Promise<void> {
   const embeds = await golden.tensor('transformer.embeds')
-  const [batch = 0, , width = 0] = embeds.shape
+  const batch = embeds.shape[0]!
+  const width = embeds.shape[2]!
   const prompts =
     batch > 1 ? [settings.string('negative_prompt'), settings.string('prompt')] : [settings.string('prompt')]
   for (const [row, prompt] of prompts.entries()) {
@@ -116,7 +117,7 @@ async function compareText(
     check(
       `text: ${row === batch - 1 ? 'prompt' : 'negative'}`,
       embeddings.data,
-      embeds.data.subarray(start, start + (embeddings.shape[0] ?? 0) * width),
+      embeds.data.subarray(start, start + matrixSizes(embeddings)[0] * width),
       bounds.piece,
     )
   }
@@ -130,7 +131,7 @@ async function compareEncoder(
 ): Promise<void> {
   for (let index = 0; golden.has(`vae.encode.${index}.input`); index++) {
     const input = await golden.tensor(`vae.encode.${index}.input`)
-    const [, , , height = 0, width = 0] = input.shape
+    const { height, width } = videoSizes(input)
     const picture = pictures[index]?.picture
     if (picture)
       check(
@@ -155,14 +156,15 @@ async function compareTransformer(golden: GoldenCase, models: LtxModels, check: 
     const latents = await golden.golden.tensor(`step.${step}.latents`)
     const timesteps = await golden.golden.tensor(`step.${step}.timestep`)
     const expected = await golden.golden.tensor(`step.${step}.output`)
-    const [batch = 1, tokens = 0, channels = 0] = latents.shape
+    const batch = latents.shape[0]!
+    const shape = latents.shape.slice(1)
     for (let row = 0; row < batch; row++) {
       const positive = row === batch - 1
       const { embeddings } = await models.encodeText(positive ? settings.prompt : settings.negativePrompt, maximum)
       const part = (tensor: Float32Tensor) =>
         tensor.data.slice((row * tensor.data.length) / batch, ((row + 1) * tensor.data.length) / batch)
       const velocity = await models.denoise({
-        latents: float32Tensor([tokens, channels], part(latents)),
+        latents: float32Tensor(shape, part(latents)),
         timesteps: part(timesteps),
         coordinates,
         text: embeddings,
@@ -185,7 +187,7 @@ async function recordedCoordinates(golden: GoldenCase, models: LtxModels): Promi
     )
   }
   const { data, shape } = await golden.golden.tensor('transformer.coords')
-  const tokens = shape[2] ?? 0
+  const tokens = shape[2]!
   const axis = (index: number) => data.slice(index * tokens, (index + 1) * tokens)
   return { time: axis(0), y: axis(1), x: axis(2) }
 }
@@ -253,7 +255,7 @@ export async function decodeAll(
 
 /** `[1, 3, F, H, W]` in -1..1 to `[F, 3, H, W]` in 0..1. */
 export function colours(pixels: Float32Tensor): Float32Array {
-  const [, channels = 0, frames = 0, height = 0, width = 0] = pixels.shape
+  const { channels, frames, height, width } = videoSizes(pixels)
   const area = height * width
   const result = new Float32Array(pixels.data.length)
   for (let frame = 0; frame < frames; frame++) {
@@ -261,7 +263,7 @@ export function colours(pixels: Float32Tensor): Float32Array {
       const from = (channel * frames + frame) * area
       const to = (frame * channels + channel) * area
       for (let place = 0; place < area; place++)
-        result[to + place] = Math.min(1, Math.max(0, (pixels.data[from + place] ?? 0) / 2 + 0.5))
+        result[to + place] = Math.min(1, Math.max(0, pixels.data[from + place]! / 2 + 0.5))
     }
   }
   return result

@@ -1,7 +1,7 @@
 /** From latents to pixels, in tiles where the whole would not fit into memory. */
 
 import type { Draws } from '../../../flow/draws.ts'
-import { float32Tensor, type Float32Tensor, type Provider } from '../../../onnx/index.ts'
+import { float32Tensor, matrixSizes, videoSizes, type Float32Tensor, type Provider } from '../../../onnx/index.ts'
 import type { LatentSize } from '../coordinates.ts'
 import { denormalizeLatents, interpolate, type LatentStatistics } from '../latents.ts'
 import { channelsAfter, type VaeConfig } from './config.ts'
@@ -102,7 +102,7 @@ async function* decodeTiles(
     start: start * space,
     end: (start + length) * space,
   }))
-  const area = { height: rows.at(-1)?.end ?? 0, width: columns.at(-1)?.end ?? 0 }
+  const area = { height: rows.at(-1)!.end, width: columns.at(-1)!.end }
   const tiles = times.length * rows.length * columns.length
   let done = 0
   /** Frames that the next tile in time will still add to. */
@@ -136,42 +136,42 @@ function addTile(
   place: { row: PixelSpan; column: PixelSpan },
   weights: { row: Float32Array; column: Float32Array },
 ): void {
-  const [, , , height = 0, width = 0] = sum.shape
-  const [, channels = 0, frames = 0, tileHeight = 0, tileWidth = 0] = tile.shape
+  const { height, width } = videoSizes(sum)
+  const { channels, frames, height: tileHeight, width: tileWidth } = videoSizes(tile)
   for (let plane = 0; plane < channels * frames; plane++) {
     for (let y = 0; y < tileHeight; y++) {
       const to = (plane * height + place.row.start + y) * width + place.column.start
       const from = (plane * tileHeight + y) * tileWidth
-      const rowWeight = weights.row[y] ?? 0
+      const rowWeight = weights.row[y]!
       for (let x = 0; x < tileWidth; x++) {
-        sum.data[to + x] = (sum.data[to + x] ?? 0) + (tile.data[from + x] ?? 0) * rowWeight * (weights.column[x] ?? 0)
+        sum.data[to + x] = sum.data[to + x]! + tile.data[from + x]! * rowWeight * weights.column[x]!
       }
     }
   }
 }
 
 function weighFrames(pixels: Float32Tensor, weights: Float32Array): void {
-  const [, , frames = 0, height = 0, width = 0] = pixels.shape
+  const { frames, height, width } = videoSizes(pixels)
   const area = height * width
   for (let index = 0; index < pixels.data.length; index++) {
-    const weight = weights[Math.floor(index / area) % frames] ?? 0
-    if (weight !== 1) pixels.data[index] = (pixels.data[index] ?? 0) * weight
+    const weight = weights[Math.floor(index / area) % frames]!
+    if (weight !== 1) pixels.data[index] = pixels.data[index]! * weight
   }
 }
 
 /** Adds `first` to the first frames of `pixels`. */
 function addFrames(pixels: Float32Tensor, first: Float32Tensor): void {
-  const [, channels = 0, frames = 0, height = 0, width = 0] = pixels.shape
-  const length = (first.shape[2] ?? 0) * height * width
+  const { channels, frames, height, width } = videoSizes(pixels)
+  const length = videoSizes(first).frames * height * width
   for (let channel = 0; channel < channels; channel++) {
     const to = channel * frames * height * width
     for (let index = 0; index < length; index++)
-      pixels.data[to + index] = (pixels.data[to + index] ?? 0) + (first.data[channel * length + index] ?? 0)
+      pixels.data[to + index] = pixels.data[to + index]! + first.data[channel * length + index]!
   }
 }
 
 function framesOf(pixels: Float32Tensor, first: number, count: number): Float32Tensor {
-  const [, channels = 0, frames = 0, height = 0, width = 0] = pixels.shape
+  const { channels, frames, height, width } = videoSizes(pixels)
   if (first === 0 && count === frames) return pixels
   const area = height * width
   const taken = float32Tensor([1, channels, count, height, width])
@@ -183,7 +183,7 @@ function framesOf(pixels: Float32Tensor, first: number, count: number): Float32T
 }
 
 function cutLatents(latents: Float32Tensor, { time, row, column }: Tile): Float32Tensor {
-  const [, channels = 0, frames = 0, height = 0, width = 0] = latents.shape
+  const { channels, frames, height, width } = videoSizes(latents)
   if (time.length === frames && row.length === height && column.length === width) return latents
   const cut = float32Tensor([1, channels, time.length, row.length, column.length])
   let place = 0
@@ -205,8 +205,8 @@ function cutNoises(
   { row, column }: Tile,
 ): Float32Tensor[] {
   return noises.map((noise, index) => {
-    const scale = inputs[index]?.scale ?? 1
-    const [, width = 0] = noise.shape
+    const { scale } = inputs[index]!
+    const [, width] = matrixSizes(noise)
     const cut = float32Tensor([row.length * scale, column.length * scale])
     for (let y = 0; y < row.length * scale; y++) {
       const start = (row.start * scale + y) * width + column.start * scale
@@ -217,10 +217,12 @@ function cutNoises(
 }
 
 function sizeOf(latents: Float32Tensor): LatentSize {
-  const [, , frames = 0, height = 0, width = 0] = latents.shape
+  const { frames, height, width } = videoSizes(latents)
   return { frames, height, width }
 }
 
 function at(list: readonly Span[], index: number): Span {
-  return list[index] ?? { start: 0, length: 0 }
+  const span = list[index]
+  if (span === undefined) throw new RangeError(`There is no tile ${index} among ${list.length}.`)
+  return span
 }
