@@ -151,11 +151,29 @@ describe('the component as the root', () => {
   test('a picture that is none fails the job in the server’s words', async () => {
     deployment.put('/pictures/none.txt', new Blob(['no picture'], { type: 'image/jpeg' }))
     const jobId = await createJob(t, { imageUrl: `${deployment.url}/pictures/none.txt` })
-    await pass(t, 20_000)
-    const job = await getJob(t, jobId)
-    expect(job.status).toBe('failed')
-    expect(job.errorMessage).toMatch(/picture|image/i)
+    await vi.waitFor(async () => {
+      await pass(t, 10_000)
+      expect((await getJob(t, jobId)).status).toBe('failed')
+    }, 10_000)
+    expect((await getJob(t, jobId)).errorMessage).toMatch(/picture|image/i)
   })
+
+  test.each(['cancel', 'remove'] as const)(
+    'a job whose acceptance nobody heard of is ended on the server after %s',
+    async (act) => {
+      const cut = await startCuttingProxy(kinora.url)
+      vi.stubEnv('VIDEO_API_URL', cut.url)
+      const jobId = await createJob(t, { imageUrl: `${deployment.url}/pictures/cat.jpg` })
+      await pass(t)
+      expect(await kinora.job(cut.accepted[0] ?? '')).toMatchObject({ status: 'queued' })
+      await t.mutation(api.lib[act], { jobId })
+      await pass(t, 60_000)
+      expect(new Set(cut.accepted).size).toBe(1)
+      const left = await kinora.job(cut.accepted[0] ?? '')
+      expect(left?.status).toBe(act === 'cancel' ? 'canceled' : undefined)
+      await cut.close()
+    },
+  )
 
   test('a server that comes back takes the job, once, though its first answer was lost', async () => {
     const cut = await startCuttingProxy(kinora.url)

@@ -54,11 +54,11 @@ export interface KinoraOptions {
    */
   readonly webhookUrl?: string
   /**
-   * How pictures get to the server: `url`, the server fetches them; `bytes`, the component sends them; `auto`, by URL where that is public and
-   * as bytes where it is not, as in local development. Default `auto`.
+   * How pictures of the app's storage get to the server: `url`, the server fetches them; `bytes`, the component sends them; `auto`, by URL where that
+   * is public and as bytes where it is not, as in local development. Default `auto`. Any other URL is the server's to fetch, behind its guard.
    */
   readonly imageDelivery?: ImageDelivery
-  /** Attempts at getting a job to the server before it fails, 1 to 100, with pauses from 1 s to 10 min. Default 12: about half an hour. */
+  /** Attempts at getting a job to the server before it fails, 1 to 100, with pauses from 1 s to 10 min. Default 100: about 17 hours. */
   readonly maxAttempts?: number
 }
 

@@ -5,6 +5,7 @@ import type { Doc } from './_generated/dataModel.ts'
 import { internalMutation, type MutationCtx } from './_generated/server.ts'
 import { announce, complete } from './callbacks.ts'
 import { isFinal } from './job.ts'
+import { bury, buryStranger, identify } from './tombstones.ts'
 import { findProgress } from './view.ts'
 
 /** The end of a job. */
@@ -13,9 +14,18 @@ export type End =
   | { readonly status: 'failed'; readonly message: string; readonly code?: string | undefined }
   | { readonly status: 'canceled' }
 
+/** Fails a job that the server may still be working on, and has it told. */
+export async function giveUp(
+  ctx: MutationCtx,
+  job: Doc<'videoJobs'>,
+  { message, code }: { message: string; code: string },
+): Promise<void> {
+  if (await settle(ctx, job, { status: 'failed', message, code })) await bury(ctx, job, 'cancel')
+}
+
 /**
  * What became of a message about a job: `applied`; `unchanged`, the job had ended before; `early`, the job's submission is still under way, so send
- * it again; `gone`, the job was removed here; `unknown`, nobody has heard of it.
+ * it again; `gone`, the job was removed here, and is now removed there; `unknown`, nobody has heard of it.
  */
 export const verdict = v.union(
   v.literal('applied'),
@@ -93,7 +103,7 @@ export const failJob = internalMutation({
 async function find(
   ctx: MutationCtx,
   { externalJobId, jobId }: { externalJobId: string; jobId?: string },
-): Promise<Doc<'videoJobs'> | 'early' | 'gone' | 'unknown'> {
+): Promise<Doc<'videoJobs'> | 'unchanged' | 'early' | 'gone' | 'unknown'> {
   const known = await ctx.db
     .query('videoJobs')
     .withIndex('by_external_job', (q) => q.eq('externalJobId', externalJobId))
@@ -101,7 +111,18 @@ async function find(
   if (known !== null) return known
   if (jobId === undefined) return 'unknown'
   const id = ctx.db.normalizeId('videoJobs', jobId)
-  const named = id === null ? null : await ctx.db.get(id)
+  // Not an id of this table: the component was installed anew meanwhile. There is nothing to repeat.
+  if (id === null) return 'gone'
+  const named = await ctx.db.get(id)
+  if (named === null) {
+    await buryStranger(ctx, id, externalJobId)
+    return 'gone'
+  }
   // A message is only ever applied to a job whose external id is on record: the URL is not signed, so the id in it proves nothing.
-  return named !== null && named.externalJobId === undefined && named.status === 'uploading' ? 'early' : 'gone'
+  if (named.externalJobId !== undefined) return 'unchanged'
+  if (named.status === 'uploading') return 'early'
+  // It ended here before anybody heard that the server had taken it.
+  await ctx.db.patch(id, { externalJobId })
+  await identify(ctx, id, externalJobId)
+  return 'unchanged'
 }

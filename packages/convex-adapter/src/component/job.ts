@@ -19,7 +19,7 @@ export function isFinal(status: JobStatus): boolean {
 
 export const jobStage = v.union(v.literal('fetching'), v.literal('generating'), v.literal('uploading'))
 
-/** How the picture goes to the server: by URL, as bytes, or by URL where that URL is public and as bytes where it is not. */
+/** How a picture of the app's storage goes to the server: by URL, as bytes, or by URL where that URL is public and as bytes where it is not. */
 export const imageDelivery = v.union(v.literal('auto'), v.literal('url'), v.literal('bytes'))
 export type ImageDelivery = Infer<typeof imageDelivery>
 
@@ -35,6 +35,24 @@ export const settings = v.object({
   guidance_scale: v.optional(v.number()),
 })
 export type Settings = Infer<typeof settings>
+
+/** All that a submission needs; it outlives the job's row where a removed job may still be on the server. */
+export const outgoing = v.object({
+  imageUrl: v.string(),
+  /** Whether the picture lies in the app's storage. Only such a picture is read here; other URLs are the server's to fetch, behind its guard. */
+  isStored: v.boolean(),
+  imageDelivery,
+  prompt: v.optional(v.string()),
+  duration: v.number(),
+  settings,
+  webhookUrl: v.optional(v.string()),
+  idempotencyKey: v.string(),
+})
+export type Outgoing = Infer<typeof outgoing>
+
+/** What became of a job here that the server shall do as well. */
+export const want = v.union(v.literal('cancel'), v.literal('remove'))
+export type Want = Infer<typeof want>
 
 const jobFields = {
   _id: v.string(),

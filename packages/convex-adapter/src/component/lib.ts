@@ -7,11 +7,13 @@ import type { Doc } from './_generated/dataModel.ts'
 import { action, mutation, type MutationCtx, query, type QueryCtx } from './_generated/server.ts'
 import { settle } from './completion.ts'
 import { readServerAccess } from './environment.ts'
+import { removeJob } from './retention.ts'
+import { bury } from './tombstones.ts'
 import { imageDelivery, isFinal, settings, type VideoJob, videoJob } from './job.ts'
 import { readPage } from './pages.ts'
 import { DEFAULT_MAX_ATTEMPTS } from './pauses.ts'
 import { readJob } from './server.ts'
-import { findProgress, readVideoJob, toVideoJob } from './view.ts'
+import { readVideoJob, toVideoJob } from './view.ts'
 
 /** Makes a job and sets it on its way. */
 export const create = mutation({
@@ -95,9 +97,7 @@ export const cancel = mutation({
     const job = await find(ctx, args)
     if (job === null || isFinal(job.status)) return false
     await settle(ctx, job, { status: 'canceled' })
-    if (job.externalJobId !== undefined) {
-      await ctx.scheduler.runAfter(0, internal.remote.cancelRemote, { externalJobId: job.externalJobId, attempt: 1 })
-    }
+    await bury(ctx, job, 'cancel')
     return true
   },
 })
@@ -109,12 +109,7 @@ export const remove = mutation({
   handler: async (ctx, args) => {
     const job = await find(ctx, args)
     if (job === null) return false
-    const progress = await findProgress(ctx, job._id)
-    if (progress !== null) await ctx.db.delete(progress._id)
-    await ctx.db.delete(job._id)
-    if (job.externalJobId !== undefined) {
-      await ctx.scheduler.runAfter(0, internal.remote.removeRemote, { externalJobId: job.externalJobId, attempt: 1 })
-    }
+    await removeJob(ctx, job)
     return true
   },
 })

@@ -3,8 +3,8 @@
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 
-/** Submissions before a job fails, unless the app says otherwise: about half an hour of an unreachable server. */
-export const DEFAULT_MAX_ATTEMPTS = 12
+/** Submissions before a job fails, unless the app says otherwise: about 17 hours of a server that cannot be reached. */
+export const DEFAULT_MAX_ATTEMPTS = 100
 
 /** A submission whose action never reported back is given up after this: longer than the requests in it may take. */
 export const SUBMISSION_TIMEOUT = 3 * MINUTE
@@ -24,8 +24,11 @@ export const MAX_STORE_ATTEMPTS = 3
 /** A job whose server has not answered for so long is failed. */
 export const UNREACHABLE_LIMIT = 24 * 60 * MINUTE
 
-/** Attempts at telling the server that a job was canceled or removed. */
-export const MAX_REMOTE_ATTEMPTS = 12
+/** Telling the server that a job has ended here is begun anew after this, where it never came back. */
+export const REPORT_TIMEOUT = 3 * MINUTE
+
+/** How many times the server is told each hour at least; a server that is gone for good is told once a day after these. */
+const HOURLY_TELLINGS = 200
 
 /**
  * The pause after an attempt that failed: 1 s, 2 s, 4 s … up to 10 min, a fifth of it by chance so that many jobs do not come back at once.
@@ -37,6 +40,18 @@ export const MAX_REMOTE_ATTEMPTS = 12
 export function retryPause(attempt: number, retryAfter = 0, random = Math.random()): number {
   const pause = Math.min(SECOND * 2 ** (attempt - 1), 10 * MINUTE)
   return Math.max(pause * (1 + random / 5), Math.min(retryAfter, 60 * MINUTE))
+}
+
+/**
+ * The pause before the server is told again that a job has ended here: 1 s, 2 s, 4 s … up to an hour, and after more than a week a day. There is
+ * no last attempt.
+ *
+ * @param attempt 1 for the first
+ * @param retryAfter what the server asked for; never waited less, and at most an hour
+ */
+export function tellPause(attempt: number, retryAfter = 0): number {
+  const longest = attempt < HOURLY_TELLINGS ? 60 * MINUTE : 24 * 60 * MINUTE
+  return Math.max(Math.min(SECOND * 2 ** (attempt - 1), longest), Math.min(retryAfter, 60 * MINUTE))
 }
 
 /**

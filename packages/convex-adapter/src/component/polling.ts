@@ -3,11 +3,14 @@ import { v } from 'convex/values'
 import { internal } from './_generated/api.ts'
 import { internalAction, internalMutation } from './_generated/server.ts'
 import { announce } from './callbacks.ts'
-import { settle } from './completion.ts'
+import { giveUp, settle } from './completion.ts'
+import { defined } from './defined.ts'
 import { readServerAccess } from './environment.ts'
 import { isFinal, jobStage } from './job.ts'
+import { sayAnswered, sayRefused } from './notices.ts'
 import { pollPause, UNREACHABLE_LIMIT } from './pauses.ts'
-import { readJob, type RemoteJob, ServerError } from './server.ts'
+import { failure, toFailure } from './refusals.ts'
+import { readJob, type RemoteJob } from './server.ts'
 import { findProgress } from './view.ts'
 
 /** The clock of one job: asks, and sets itself for the next time, until the job has ended or is removed. */
@@ -36,10 +39,7 @@ export const poll = internalAction({
     try {
       job = await readJob(readServerAccess(), externalJobId)
     } catch (error) {
-      const lost = error instanceof ServerError && error.code === 'job_not_found'
-      const message = error instanceof Error ? error.message : String(error)
-      if (!lost) console.warn(`Kinora: could not ask about job ${jobId}: ${message}`)
-      await ctx.runMutation(internal.polling.recordSilence, { jobId, lost, message })
+      await ctx.runMutation(internal.polling.recordSilence, { jobId, failure: toFailure(error) })
       return null
     }
     await ctx.runMutation(internal.polling.recordAnswer, { jobId, answer: toAnswer(job) })
@@ -72,6 +72,7 @@ export const recordAnswer = internalMutation({
   handler: async (ctx, { jobId, answer }) => {
     const job = await ctx.db.get(jobId)
     if (job === null || isFinal(job.status)) return null
+    await sayAnswered(ctx)
     if (job.unreachableSince !== undefined) await ctx.db.patch(jobId, { unreachableSince: undefined })
 
     if (answer.status === 'canceled') await settle(ctx, job, { status: 'canceled' })
@@ -109,21 +110,20 @@ export const recordAnswer = internalMutation({
 
 /** No answer, or the answer that there is no such job. A server that stays silent for a day has lost the job as well. */
 export const recordSilence = internalMutation({
-  args: { jobId: v.id('videoJobs'), lost: v.boolean(), message: v.string() },
+  args: { jobId: v.id('videoJobs'), failure },
   returns: v.null(),
-  handler: async (ctx, { jobId, lost, message }) => {
+  handler: async (ctx, { jobId, failure: { message, code, kind } }) => {
     const job = await ctx.db.get(jobId)
     if (job === null || isFinal(job.status)) return null
-    if (lost) {
+    if (code === 'job_not_found') {
       await settle(ctx, job, { status: 'failed', message: 'The server no longer knows this job.', code: 'job_lost' })
-    } else if (job.unreachableSince === undefined) {
+      return null
+    }
+    await sayRefused(ctx, `ask about job ${jobId}`, kind ?? 'foreign', message)
+    if (job.unreachableSince === undefined) {
       await ctx.db.patch(jobId, { unreachableSince: Date.now() })
     } else if (Date.now() - job.unreachableSince > UNREACHABLE_LIMIT) {
-      await settle(ctx, job, {
-        status: 'failed',
-        message: `No answer for a day: ${message}`,
-        code: 'server_unreachable',
-      })
+      await giveUp(ctx, job, { message: `No answer for a day: ${message}`, code: 'server_unreachable' })
     }
     return null
   },
@@ -143,11 +143,4 @@ function toAnswer(job: RemoteJob) {
       code: job.error_code,
     }),
   }
-}
-
-/** Without the fields that are undefined, which Convex would refuse. */
-function defined<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const kept: { [K in keyof T]?: Exclude<T[K], undefined> } = {}
-  for (const [name, value] of Object.entries(fields)) if (value !== undefined) Object.assign(kept, { [name]: value })
-  return kept
 }

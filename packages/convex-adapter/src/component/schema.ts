@@ -1,7 +1,7 @@
-/** Tables: the jobs, their progress apart (so that a list is not read anew for each percent), and what has been said once. */
+/** Tables: the jobs, their progress apart (so that a list is not read anew for each percent), what the server must be told, and what has been said once. */
 import { defineSchema, defineTable } from 'convex/server'
 import { v } from 'convex/values'
-import { imageDelivery, jobStage, jobStatus, settings } from './job.ts'
+import { imageDelivery, jobStage, jobStatus, outgoing, settings, want } from './job.ts'
 
 export default defineSchema({
   videoJobs: defineTable({
@@ -30,6 +30,12 @@ export default defineSchema({
     /** Submissions begun so far; a result of an earlier one is not listened to. */
     attempt: v.number(),
     maxAttempts: v.number(),
+    /** The newest submission that came back, whatever came of it. */
+    reported: v.optional(v.number()),
+    /** The answer to a submission got lost: the server may have the job, under an id that is not known here. */
+    maybeTaken: v.optional(v.boolean()),
+    /** The webhook that was sent along, null for none: what may be at the server already is never sent again with another one. */
+    sentWebhook: v.optional(v.union(v.string(), v.null())),
     /** Where the app wants the webhook, instead of the component's own route. */
     webhookUrl: v.optional(v.string()),
     /** Since when the server has not answered. */
@@ -59,5 +65,16 @@ export default defineSchema({
     notice: v.optional(v.string()),
   }).index('by_job', ['jobId']),
 
-  notices: defineTable({ name: v.string() }).index('by_name', ['name']),
+  tombstones: defineTable({
+    /** The job here; its row may be gone. */
+    jobId: v.id('videoJobs'),
+    want,
+    externalJobId: v.optional(v.string()),
+    /** Where the server's id is not known: the submission, to be sent once more. */
+    outgoing: v.optional(outgoing),
+    maybeTaken: v.boolean(),
+    attempt: v.number(),
+  }).index('by_job', ['jobId']),
+
+  notices: defineTable({ name: v.string(), at: v.number() }).index('by_name', ['name']),
 })

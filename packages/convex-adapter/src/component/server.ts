@@ -1,25 +1,11 @@
 /** The Kinora server's API, as far as the component needs it: one request each, never retried here (the scheduler does that). */
-import { ErrorBody, HEADERS, Job, type JobStatus, MAX_IMAGE_BYTES, paths } from '@kinora/protocol'
+import { HEADERS, Job, MAX_IMAGE_BYTES, paths } from '@kinora/protocol'
 import * as z from 'zod/mini'
+import { defined } from './defined.ts'
 import type { ServerAccess } from './environment.ts'
 import type { Settings } from './job.ts'
 import { REQUEST_TIMEOUT, TRANSFER_TIMEOUT } from './pauses.ts'
-
-/** A failed request, and whether the same one may succeed later. */
-export class ServerError extends Error {
-  override readonly name = 'ServerError'
-  readonly retryable: boolean
-  readonly code: string
-  /** Milliseconds that the server asked to wait; 0 where it did not. */
-  readonly retryAfter: number
-
-  constructor(message: string, details: { retryable: boolean; code: string; retryAfter?: number; cause?: unknown }) {
-    super(message, { cause: details.cause })
-    this.retryable = details.retryable
-    this.code = details.code
-    this.retryAfter = details.retryAfter ?? 0
-  }
-}
+import { ServerError, toServerError } from './refusals.ts'
 
 /** What the component keeps of a job on the wire. Fewer required fields than the wire has, so that older servers are understood. */
 export const RemoteJob = z.pick(Job, {
@@ -36,7 +22,6 @@ export const RemoteJob = z.pick(Job, {
   notice: true,
 })
 export type RemoteJob = z.output<typeof RemoteJob>
-export type RemoteStatus = JobStatus
 
 export interface Submission {
   readonly image: { readonly url: string } | { readonly bytes: Blob }
@@ -82,22 +67,23 @@ export async function removeJob(access: ServerAccess, externalJobId: string): Pr
 }
 
 /**
- * The picture's bytes, for servers that cannot reach its URL.
+ * The bytes of a picture in the app's storage, for servers that cannot reach its URL.
  *
  * @throws ServerError that is not retryable where there is no picture, or it is too large
  */
 export async function fetchImage(url: string): Promise<Blob> {
-  const response = await reach(url, { method: 'GET', ...deadline(TRANSFER_TIMEOUT) }, 'the picture')
+  const response = await reach(url, { method: 'GET', ...deadline(TRANSFER_TIMEOUT) }, 'the picture', true)
   if (!response.ok) {
     throw new ServerError(`The picture could not be read from storage: HTTP ${response.status}.`, {
-      retryable: response.status >= 500,
       code: 'image_unreachable',
+      untaken: true,
+      ...(response.status >= 500 ? { kind: 'server_error' } : {}),
     })
   }
   const announced = Number(response.headers.get('content-length') ?? 0)
   if (announced > MAX_IMAGE_BYTES) throw tooLarge(announced)
   const bytes = await response.blob().catch((cause: unknown) => {
-    throw new ServerError(`The picture broke off: ${String(cause)}`, { retryable: true, code: 'unreachable', cause })
+    throw unreachable('The picture broke off', cause, true)
   })
   if (bytes.size > MAX_IMAGE_BYTES) throw tooLarge(bytes.size)
   return bytes
@@ -105,8 +91,8 @@ export async function fetchImage(url: string): Promise<Blob> {
 
 function tooLarge(size: number): ServerError {
   return new ServerError(`The picture has ${size} bytes; at most ${MAX_IMAGE_BYTES} are allowed.`, {
-    retryable: false,
     code: 'image_too_large',
+    untaken: true,
   })
 }
 
@@ -119,11 +105,14 @@ interface RequestOptions {
 
 async function request(access: ServerAccess, path: string, options: RequestOptions): Promise<RemoteJob> {
   const response = await send(access, path, options)
-  const job = RemoteJob.safeParse(await response.json().catch(() => undefined))
+  const text = await response.text().catch((cause: unknown) => {
+    throw unreachable(`The answer of the server ${access.baseUrl} broke off`, cause)
+  })
+  const job = RemoteJob.safeParse(parseJson(text))
   if (!job.success) {
     throw new ServerError(`${access.baseUrl} answered something that is not a job: check VIDEO_API_URL.`, {
-      retryable: true,
       code: 'unexpected_answer',
+      kind: 'foreign',
     })
   }
   return job.data
@@ -136,62 +125,42 @@ async function send(access: ServerAccess, path: string, options: RequestOptions)
     {
       method,
       headers: { ...headers, authorization: `Bearer ${access.apiKey}` },
+      // Followed, a POST would arrive as a GET, and without its key.
+      redirect: 'manual',
       ...(body === undefined ? {} : { body }),
       ...deadline(timeout),
     },
     `the server ${access.baseUrl}`,
   )
-  if (!response.ok) throw await refusal(response)
+  if (!response.ok) throw await toServerError(response)
   return response
 }
 
-async function reach(url: string, init: RequestInit, what: string): Promise<Response> {
+async function reach(url: string, init: RequestInit, what: string, untaken = false): Promise<Response> {
   try {
     return await fetch(url, init)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new ServerError(`Could not reach ${what}: ${reason}`, { retryable: true, code: 'unreachable', cause })
+    throw unreachable(`Could not reach ${what}`, cause, untaken)
   }
 }
 
-/** Convex's own fetch has its own time limit, knows no signals, and older versions of it no `AbortSignal.timeout`. */
-function deadline(milliseconds: number): { signal?: AbortSignal } {
-  return typeof AbortSignal !== 'undefined' && 'timeout' in AbortSignal
-    ? { signal: AbortSignal.timeout(milliseconds) }
-    : {}
+function unreachable(what: string, cause: unknown, untaken = false): ServerError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new ServerError(`${what}: ${reason}`, { code: 'unreachable', kind: 'unreachable', untaken, cause })
 }
 
-async function refusal(response: Response): Promise<ServerError> {
-  const body = ErrorBody.safeParse(await response.json().catch(() => undefined))
-  const issues = body.data?.issues?.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')
-  const message = issues || body.data?.error || `HTTP ${response.status}`
-  const { status } = response
-  const code = body.data?.code ?? `http_${status}`
-  const hint =
-    status === 401
-      ? ': check VIDEO_API_KEY.'
-      : code === 'http_404' || code === 'not_found'
-        ? ': check VIDEO_API_URL.'
-        : ''
-  return new ServerError(message + hint, {
-    retryable: status === 408 || status === 425 || status === 429 || status >= 500,
-    code,
-    retryAfter: retryAfterOf(response),
-  })
+/** Convex's `AbortSignal` is a polyfill without `timeout`; its `fetch` heeds signals since 2026. */
+function deadline(milliseconds: number): { signal: AbortSignal } {
+  if ('timeout' in AbortSignal) return { signal: AbortSignal.timeout(milliseconds) }
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(), milliseconds)
+  return { signal: controller.signal }
 }
 
-/** Retry-After in milliseconds: seconds or a date. */
-function retryAfterOf(response: Response): number {
-  const value = response.headers.get('retry-after')
-  if (!value) return 0
-  const seconds = Number(value)
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000)
-  const date = Date.parse(value)
-  return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now())
-}
-
-function defined<T extends Record<string, unknown>>(fields: T): Partial<T> {
-  const kept: Partial<T> = { ...fields }
-  for (const name of Object.keys(fields) as (keyof T)[]) if (fields[name] === undefined) delete kept[name]
-  return kept
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -1,9 +1,10 @@
 // @vitest-environment edge-runtime
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createJob, getJob, insertUnsentJob, pass, startComponent } from '../../test/component.ts'
-import { closedUrl, startScriptedServer, wireJob } from '../../test/scripted-server.ts'
+import { closedUrl, type ScriptedAnswer, startScriptedServer, wireJob } from '../../test/scripted-server.ts'
 import { internal } from './_generated/api.ts'
 
+const HOUR = 3_600_000
 type Server = Awaited<ReturnType<typeof startScriptedServer>>
 let server: Server
 
@@ -42,14 +43,17 @@ test('a job goes to the server with its settings, its webhook and an idempotency
 })
 
 describe('the picture', () => {
-  test('goes as bytes where its URL is not public', async () => {
+  /** Of the app's own storage, as in local development. */
+  const stored = (path: string) => ({ imageUrl: server.url + path, sourceImageId: 'kg2_a_file_of_the_app' })
+
+  test('of the app’s storage goes as bytes where its URL is not public', async () => {
     const t = startComponent(server.url)
     server.answer(({ method }) =>
       method === 'GET'
         ? { headers: { 'content-type': 'image/png' }, body: new Uint8Array([1, 2, 3]) }
         : { status: 201, body: wireJob() },
     )
-    const jobId = await createJob(t, { imageUrl: `${server.url}/storage/cat`, prompt: 'Hello' })
+    const jobId = await createJob(t, { ...stored('/storage/cat'), prompt: 'Hello' })
     await pass(t)
     expect((await getJob(t, jobId)).status).toBe('queued')
     const [request] = submissions()
@@ -61,10 +65,21 @@ describe('the picture', () => {
 
   test('goes by URL where the app says so, public or not', async () => {
     const t = startComponent(server.url)
-    await createJob(t, { imageUrl: `${server.url}/storage/cat`, imageDelivery: 'url' })
+    await createJob(t, { ...stored('/storage/cat'), imageDelivery: 'url' })
     await pass(t)
     expect(JSON.parse(submissions()[0]?.body ?? '')).toMatchObject({ image_url: `${server.url}/storage/cat` })
   })
+
+  test.each(['auto', 'bytes'] as const)(
+    'of a URL that a user gave is never fetched here (%s)',
+    async (imageDelivery) => {
+      const t = startComponent(server.url)
+      await createJob(t, { imageUrl: `${server.url}/internal/secrets`, imageDelivery })
+      await pass(t)
+      expect(server.seen.map(({ method, path }) => `${method} ${path}`)).toEqual(['POST /api/v1/generate'])
+      expect(JSON.parse(submissions()[0]?.body ?? '')).toMatchObject({ image_url: `${server.url}/internal/secrets` })
+    },
+  )
 
   test('whose transfer breaks off is fetched again', async () => {
     const t = startComponent(server.url)
@@ -74,7 +89,7 @@ describe('the picture', () => {
       cuts += 1
       return cuts < 3 ? 'cut' : { body: new Uint8Array([1]) }
     })
-    const jobId = await createJob(t, { imageUrl: `${server.url}/storage/cat` })
+    const jobId = await createJob(t, stored('/storage/cat'))
     await pass(t, 10_000)
     expect(cuts).toBe(3)
     expect((await getJob(t, jobId)).status).toBe('queued')
@@ -85,8 +100,8 @@ describe('the picture', () => {
     server.answer(({ path }) =>
       path.includes('huge') ? { headers: { 'x-size': '1' }, body: new Uint8Array(21 * 1024 * 1024) } : { status: 404 },
     )
-    const huge = await createJob(t, { imageUrl: `${server.url}/huge` })
-    const missing = await createJob(t, { imageUrl: `${server.url}/missing` })
+    const huge = await createJob(t, stored('/huge'))
+    const missing = await createJob(t, stored('/missing'))
     await pass(t)
     expect(await getJob(t, huge)).toMatchObject({ status: 'failed', errorCode: 'image_too_large' })
     expect((await getJob(t, huge)).errorMessage).toBe('The picture has 22020096 bytes; at most 20971520 are allowed.')
@@ -173,14 +188,6 @@ describe('a refusal', () => {
     })
   })
 
-  test('of the key names the variable', async () => {
-    const t = startComponent(server.url)
-    server.answer(() => ({ status: 401, body: { error: 'Invalid API key', code: 'unauthorized' } }))
-    const jobId = await createJob(t)
-    await pass(t)
-    expect((await getJob(t, jobId)).errorMessage).toBe('Invalid API key: check VIDEO_API_KEY.')
-  })
-
   test('of the path names the other', async () => {
     const t = startComponent(server.url)
     server.answer(() => ({ status: 404, body: { error: 'Not found', code: 'not_found' } }))
@@ -205,6 +212,68 @@ describe('a refusal', () => {
     await pass(t)
     expect((await getJob(t, jobId)).errorMessage).toMatch(/answered something that is not a job: check VIDEO_API_URL/)
   })
+})
+
+describe('a refusal that may pass', () => {
+  const page = '<html>We are deploying</html>'
+  const own = (status: number, code: string) => ({ status, body: { error: 'No', code } })
+  test.each<[string, ScriptedAnswer, RegExp]>([
+    ['a key that was changed', own(401, 'unauthorized'), /check VIDEO_API_KEY.*npx convex env set VIDEO_API_KEY/],
+    ['a proxy’s 401', { status: 401, body: page }, /check VIDEO_API_KEY/],
+    ['403', own(403, 'forbidden'), /firewall/],
+    ['a proxy’s page', { status: 404, body: page }, /HTTP 404: check VIDEO_API_URL.*During a deploy this passes/],
+    ['a proxy’s limit on bodies', { status: 413, body: page }, /HTTP 413.*the proxy in front of it/],
+    ['a server that is busy', own(429, 'rate_limited'), /raise its limits/],
+    ['a server in trouble', own(503, 'queue_unavailable'), /look into its log/],
+    ['a proxy without its server', { status: 502, body: page }, /look into its log/],
+    [
+      'a redirect',
+      { status: 301, headers: { location: 'https://new.example.com/' } },
+      /redirects to https:\/\/new\.example\.com.*set it to/,
+    ],
+  ])('%s is tried again for hours, and said once with what to do', async (_, answer, words) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const t = startComponent(server.url)
+    server.answer(() => answer)
+    const jobId = await createJob(t)
+    await createJob(t)
+    await pass(t, 10 * HOUR)
+    expect(await getJob(t, jobId)).toMatchObject({ status: 'uploading' })
+    expect(submissions().length).toBeLessThan(2 * 80)
+    expect(warn.mock.calls).toEqual([[expect.stringMatching(words)]])
+
+    server.answer(() => ({ status: 201, body: wireJob() }))
+    await pass(t, HOUR)
+    expect(await getJob(t, jobId)).toMatchObject({ status: 'queued', externalJobId: 'job_1' })
+  })
+
+  test('is said again when it comes again on another day', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const t = startComponent(server.url)
+    for (let day = 0; day < 2; day++) {
+      server.answer(() => own(401, 'unauthorized'))
+      const jobId = await createJob(t)
+      await pass(t, 2 * HOUR)
+      server.answer(() => ({ status: 201, body: wireJob({ job_id: `job_${day}` }) }))
+      await pass(t, HOUR)
+      expect((await getJob(t, jobId)).status).toBe('queued')
+    }
+    expect(warn).toHaveBeenCalledTimes(2)
+  })
+})
+
+test('an attempt whose answer got lost is repeated word for word, though the environment has changed since', async () => {
+  vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const t = startComponent(server.url)
+  server.answer(() => 'cut')
+  await createJob(t)
+  await pass(t)
+  vi.stubEnv('WEBHOOK_SECRET', '')
+  server.answer(() => ({ status: 201, body: wireJob() }))
+  await pass(t, 10_000)
+  const [first, second] = submissions()
+  expect(second?.body).toBe(first?.body)
+  expect(second?.headers['idempotency-key']).toBe(first?.headers['idempotency-key'])
 })
 
 describe('without a public site URL', () => {
@@ -240,10 +309,7 @@ test('an attempt that is late does not begin again what has gone on', async () =
   await t.mutation(internal.submission.submissionFailed, {
     jobId: id,
     attempt: 1,
-    message: 'late',
-    code: 'late',
-    retryable: false,
-    retryAfter: 0,
+    failure: { message: 'late', code: 'late', retryAfter: 0, untaken: true },
   })
   await pass(t)
   expect(submissions()).toHaveLength(1)

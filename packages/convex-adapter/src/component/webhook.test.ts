@@ -159,11 +159,18 @@ describe('order', () => {
 })
 
 describe('a message about a job', () => {
-  test('that was removed here is answered 200: there is nothing to repeat', async () => {
-    const t = startComponent('')
+  test('that was removed here is answered 200, and removed from the server', async () => {
+    const server = await startScriptedServer(() => ({ status: 204 }))
+    const t = startComponent(server.url)
     const jobId = await insertJob(t)
     await t.run((ctx) => ctx.db.delete(jobId))
-    expect((await send(t, payload(), { search: `?job=${jobId}` })).status).toBe(200)
+    const search = `?job=${jobId}`
+    expect((await send(t, payload(), { search })).status).toBe(200)
+    expect((await send(t, payload(), { search })).status).toBe(200)
+    await pass(t, 600_000)
+    expect(server.seen.map(({ method, path }) => `${method} ${path}`)).toEqual(['DELETE /api/v1/jobs/job_1'])
+    expect(vi.getTimerCount()).toBe(0)
+    await server.close()
   })
 
   test('that nobody knows is answered 404', async () => {
@@ -191,7 +198,37 @@ describe('a message about a job', () => {
   })
 })
 
-test.each(['not json', '[]', '{"job_id":"job_1"}', '{"job_id":"job_1","status":"queued"}'])(
+describe('a signed message that is not understood', () => {
+  test.each([
+    ['of another type', { type: 'job.progress', status: 'processing' }],
+    ['of another type about an end', { type: 'job.archived' }],
+    ['of another status', { status: 'paused' }],
+    ['of the original form with another status', { type: undefined, status: 'queued' }],
+    ['that is not about a job', { type: 'tenant.suspended', job_id: undefined, status: undefined }],
+  ])('%s is acknowledged and changes nothing', async (_, fields) => {
+    const t = startComponent('')
+    const jobId = await insertJob(t)
+    const before = await getJob(t, jobId)
+    const response = await send(t, payload(fields))
+    expect([response.status, await response.json()]).toEqual([200, { success: true }])
+    await pass(t)
+    expect(await getJob(t, jobId)).toEqual(before)
+  })
+
+  test('in a part that is not needed still ends the job', async () => {
+    const t = startComponent('')
+    const jobId = await insertJob(t)
+    const odd = { data: 'elsewhere', error: { code: 1 }, new_field: [] }
+    expect((await send(t, payload(odd))).status).toBe(200)
+    expect(await getJob(t, jobId)).toMatchObject({ status: 'completed', outputVideoUrl: VIDEO })
+  })
+
+  test('is refused like any other without its signature', async () => {
+    expect((await send(startComponent(''), payload({ type: 'job.progress' }), { secrets: ['wrong'] })).status).toBe(401)
+  })
+})
+
+test.each(['not json', '[]', '{"job_id":"job_1"}', '{"job_id":"job_1","status":5}'])(
   'a signed body that is no message is 400: %s',
   async (body) => {
     const t = startComponent('')

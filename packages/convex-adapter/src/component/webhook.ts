@@ -1,5 +1,5 @@
 /** The server's message that a job has ended: who may send it, what it says, and what the sender is told, so that it repeats it exactly when it should. */
-import { verifyWebhookSignature, WEBHOOK_HEADERS, WebhookVerificationError } from '@kinora/protocol'
+import { verifyWebhookSignature, WEBHOOK_HEADERS, WEBHOOK_TYPES, WebhookVerificationError } from '@kinora/protocol'
 import { v } from 'convex/values'
 import * as z from 'zod/mini'
 import { internal } from './_generated/api.ts'
@@ -23,15 +23,24 @@ export interface Answer {
   readonly retryAfter?: number
 }
 
-/** The original fields, and beside them what Kinora adds. Fields that are not needed may take any shape. */
-const Payload = z.object({
+const { catch: withDefault } = z
+
+/** What every message has, of whatever kind and version. */
+const Envelope = z.object({ type: z.optional(z.string()), status: z.optional(z.string()) })
+
+/** The original fields of a message about a job's end, and beside them what Kinora adds. What is not understood counts as not said. */
+const Ending = z.object({
   job_id: z.string(),
   status: z.enum(['completed', 'failed']),
-  video_url: z.optional(z.url()),
-  error: z.optional(z.string()),
-  type: z.optional(z.string()),
-  data: z.optional(z.object({ poster_url: z.optional(z.url()), error_code: z.optional(z.string()) })),
+  type: z.optional(z.enum(WEBHOOK_TYPES)),
+  video_url: said(z.url()),
+  error: said(z.string()),
+  data: said(z.object({ poster_url: said(z.url()), error_code: said(z.string()) })),
 })
+
+function said<T extends z.ZodMiniType>(schema: T) {
+  return withDefault(z.optional(schema), undefined)
+}
 
 /** Checks a message and applies it. Never throws on what a stranger sends. */
 export async function receive(ctx: Pick<ActionCtx, 'runMutation'>, message: Message): Promise<Answer> {
@@ -42,9 +51,15 @@ export async function receive(ctx: Pick<ActionCtx, 'runMutation'>, message: Mess
   const refusal = await refusalOf(message, secrets)
   if (refusal !== undefined) return { status: 401, body: refusal }
 
-  const payload = Payload.safeParse(parseJson(message.body))
-  if (!payload.success) return { status: 400, body: 'The body is not a message about a job.' }
-  const { job_id, status, video_url, error, type, data } = payload.data
+  const body = parseJson(message.body)
+  const envelope = Envelope.safeParse(body)
+  if (!envelope.success || (envelope.data.type ?? envelope.data.status) === undefined) {
+    return { status: 400, body: 'The body is not a message about a job.' }
+  }
+  const ending = Ending.safeParse(body)
+  // Of a kind that a newer server sends: what is to be known of it will be asked for.
+  if (!ending.success) return { status: 200, body: 'ignored' }
+  const { job_id, status, video_url, error, type, data } = ending.data
   const about = { externalJobId: job_id, ...(message.jobId === undefined ? {} : { jobId: message.jobId }) }
   const verdict =
     status === 'completed'
