@@ -1,65 +1,114 @@
 /**
- * A static check: whether ONNX Runtime's CUDA provider has a kernel for each node of a graph, with the types that the node has. It reads nothing but
- * the graph and a table; it does not run anything on a GPU, and says nothing about speed or memory.
+ * A static check: whether ONNX Runtime's CUDA provider has a kernel for each node of a graph, with the types that the node has, taken together. It reads
+ * nothing but the graph and a table; it does not run anything on a GPU, and says nothing about speed or memory.
  *
- * The table is ONNX Runtime's own list (docs/OperatorKernels.md, CUDAExecutionProvider) for opset 22, cut down to the operators we use.
+ * The table is ONNX Runtime's own list (docs/OperatorKernels.md, CUDAExecutionProvider) for opset 22, cut down to the operators we use, with the pairs of
+ * types that the classes of kernels in the library of 1.30.0 say and the list does not.
  */
 
 import type { DataType } from './data-type.ts'
 import type { Model, Node } from './model.ts'
 
 interface Kernel {
-  /** Types of all inputs that are not named in `indices`, and of the outputs. */
-  readonly types: readonly DataType[]
-  /** Inputs that have types of their own, by position: shapes, axes, indices. */
-  readonly indices?: Readonly<Record<number, readonly DataType[]>>
-  /** Whether inputs and outputs may differ in type among `types`. @default false */
-  readonly mixed?: boolean
-  /** Type of the outputs, where it is always the same. */
-  readonly output?: DataType
+  /** The type variable of each input, by position; the last one holds for all that follow. */
+  readonly inputs: readonly string[]
+  /** The type variable of every output. */
+  readonly output: string
+  /** What each variable may be by itself. */
+  readonly types: Readonly<Record<string, readonly DataType[]>>
+  /** What T and V may be together. @default any of their types */
+  readonly pairs?: readonly (readonly [T: DataType, V: DataType])[]
 }
 
 const floats = ['float32', 'float16', 'bfloat16'] as const
+const withFloat64 = [...floats, 'float64'] as const
 const integers = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64'] as const
-const numbers = [...floats, 'float64', ...integers] as const
+const numbers = [...withFloat64, ...integers] as const
 const anything = [...numbers, 'bool'] as const
 const withoutBfloat16 = ['float32', 'float16', 'float64'] as const
-const axes = { 1: ['int64'] } as const
+const float8 = ['float8e4m3fn', 'float8e5m2'] as const
 const positions = ['int32', 'int64'] as const
 
+/** Inputs and outputs of one type. */
+function same(types: readonly DataType[]): Kernel {
+  return { inputs: ['T'], output: 'T', types: { T: types } }
+}
+
+/** Beside the data, inputs that say where or how many: axes, shapes, indices. */
+function placed(types: readonly DataType[], places: readonly DataType[] = ['int64']): Kernel {
+  return { inputs: ['T', 'I'], output: 'T', types: { T: types, I: places } }
+}
+
+function crossed(from: readonly DataType[], to: readonly DataType[]): (readonly [DataType, DataType])[] {
+  return from.flatMap((a) => to.map((b) => [a, b] as const))
+}
+
+/** Statistics are taken in float32 whatever comes in; bfloat16 mixes with nothing: there is no kernel for it with a float32 scale. */
+const normPairs = [
+  ...withFloat64.map((type) => [type, type] as const),
+  ['float32', 'float16'],
+  ['float16', 'float32'],
+] as const
+
 const kernels: Readonly<Record<string, Kernel>> = {
-  Add: { types: numbers },
-  Cast: { types: anything, mixed: true },
-  Clip: { types: [...withoutBfloat16, 'int8', 'int64', 'uint8', 'uint64'] },
-  Concat: { types: anything },
-  Conv: { types: [...floats, 'float64'] },
-  Div: { types: numbers },
-  Gather: { types: anything, indices: { 1: positions } },
-  Gelu: { types: [...floats, 'float64'] },
-  Gemm: { types: [...floats, 'float64'] },
-  GridSample: { types: ['float32'] },
-  Identity: { types: anything },
-  InstanceNormalization: { types: withoutBfloat16 },
-  LayerNormalization: { types: [...floats, 'float64'], mixed: true },
-  MatMul: { types: [...floats, 'float64'] },
-  Mul: { types: numbers },
-  ReduceMean: { types: [...withoutBfloat16, 'int32'], indices: axes },
-  Reshape: { types: anything, indices: axes },
-  Shape: { types: anything, output: 'int64' },
-  Sigmoid: { types: [...floats, 'float64'] },
-  SimplifiedLayerNormalization: { types: [...floats, 'float64'], mixed: true },
-  Slice: { types: anything, indices: { 1: positions, 2: positions, 3: positions, 4: positions } },
-  Split: { types: anything, indices: axes },
-  Sqrt: { types: [...floats, 'float64'] },
-  Squeeze: { types: anything, indices: axes },
-  Sub: { types: numbers },
-  Tile: { types: [...floats, 'float64', 'int32', 'int64'], indices: axes },
-  Transpose: { types: anything },
-  Unsqueeze: { types: anything, indices: axes },
-  'com.microsoft:FusedMatMul': { types: floats },
-  'com.microsoft:MultiHeadAttention': { types: floats },
-  'com.microsoft:QuickGelu': { types: floats },
-  'com.microsoft:RotaryEmbedding': { types: floats, indices: axes },
+  Add: same(numbers),
+  Cast: {
+    inputs: ['T'],
+    output: 'V',
+    types: { T: [...anything, ...float8], V: [...anything, ...float8] },
+    // The 8-bit floats become floats, and floats become them; nothing else.
+    pairs: [...crossed(anything, anything), ...crossed(float8, floats), ...crossed(floats, float8)],
+  },
+  Clip: same([...withoutBfloat16, 'int8', 'int64', 'uint8', 'uint64']),
+  Concat: same(anything),
+  Conv: same(withFloat64),
+  Div: same(numbers),
+  Expand: placed([...withFloat64, 'int32', 'int64', 'bool']),
+  Gather: placed(anything, positions),
+  Gelu: same(withFloat64),
+  Gemm: same(withFloat64),
+  GridSample: same(['float32']),
+  Identity: same(anything),
+  InstanceNormalization: same(withoutBfloat16),
+  LayerNormalization: {
+    inputs: ['T', 'V'],
+    output: 'V',
+    types: { T: withFloat64, V: withFloat64 },
+    pairs: normPairs,
+  },
+  MatMul: same(withFloat64),
+  Mul: same(numbers),
+  ReduceMean: placed([...withoutBfloat16, 'int32']),
+  Reshape: placed(anything),
+  Shape: { inputs: ['T'], output: 'I', types: { T: anything, I: ['int64'] } },
+  Sigmoid: same(withFloat64),
+  SimplifiedLayerNormalization: {
+    inputs: ['T', 'V'],
+    output: 'V',
+    types: { T: withFloat64, V: withFloat64 },
+    pairs: normPairs,
+  },
+  Slice: placed(anything, positions),
+  Split: placed(anything),
+  Sqrt: same(withFloat64),
+  Squeeze: placed(anything),
+  Sub: same(numbers),
+  Tile: placed([...withFloat64, 'int32', 'int64']),
+  Transpose: same(anything),
+  Unsqueeze: placed(anything),
+  'com.microsoft:FusedMatMul': same(floats),
+  'com.microsoft:MatMulBlockQuantizedFp8Weight': {
+    inputs: ['T', 'W', 'S', 'S', 'T'],
+    output: 'T',
+    types: { T: ['float16', 'bfloat16'], W: ['float8e4m3fn'], S: ['float32'] },
+  },
+  'com.microsoft:MultiHeadAttention': same(floats),
+  'com.microsoft:QuickGelu': same(floats),
+  'com.microsoft:RotaryEmbedding': {
+    inputs: ['T', 'I', 'T'],
+    output: 'T',
+    types: { T: floats, I: ['int64'] },
+  },
 }
 
 /** One sentence for each kind of node that CUDA has no kernel for; empty where the whole graph can run there. */
@@ -76,23 +125,34 @@ function problemOf(node: Node, types: Model['types']): string | undefined {
   const name = node.domain === '' ? node.type : `${node.domain}:${node.type}`
   const kernel = kernels[name]
   if (kernel === undefined) return `${name}: not in the table of CUDA kernels`
-  const seen = new Set<DataType>()
-  for (const [position, input] of node.inputs.entries()) {
-    if (input === '') continue
-    const type = types.get(input)
-    const allowed = kernel.indices?.[position] ?? kernel.types
-    if (type === undefined || !allowed.includes(type))
-      return `${name}: no kernel with ${type ?? 'nothing'} as input ${position}`
-    if (kernel.indices?.[position] === undefined) seen.add(type)
-  }
-  for (const output of node.outputs) {
-    const type = types.get(output)
-    if (kernel.output !== undefined ? type !== kernel.output : type === undefined || !kernel.types.includes(type)) {
-      return `${name}: no kernel that gives ${type ?? 'nothing'}`
+  /** The types that the node gives each variable. */
+  const bound = new Map<string, Set<DataType>>()
+  for (const { variable, value, place } of operandsOf(node, kernel)) {
+    const type = types.get(value)
+    if (type === undefined || kernel.types[variable]?.includes(type) !== true) {
+      return place === undefined
+        ? `${name}: no kernel that gives ${type ?? 'nothing'}`
+        : `${name}: no kernel with ${type ?? 'nothing'} as input ${place}`
     }
-    if (kernel.output === undefined && type !== undefined) seen.add(type)
+    bound.set(variable, (bound.get(variable) ?? new Set()).add(type))
   }
-  return seen.size > 1 && kernel.mixed !== true
-    ? `${name}: no kernel for ${[...seen].join(' and ')} together`
-    : undefined
+  return clash(name, kernel, bound)
+}
+
+/** Each input and output that the node has, with its type variable; outputs have no place. */
+function operandsOf(node: Node, kernel: Kernel): { variable: string; value: string; place?: number }[] {
+  const variableAt = (place: number) => kernel.inputs[Math.min(place, kernel.inputs.length - 1)] ?? 'T'
+  return [
+    ...node.inputs.flatMap((value, place) => (value === '' ? [] : [{ variable: variableAt(place), value, place }])),
+    ...node.outputs.map((value) => ({ variable: kernel.output, value })),
+  ]
+}
+
+/** Types that are all known to the operator, but not together. */
+function clash(name: string, kernel: Kernel, bound: ReadonlyMap<string, ReadonlySet<DataType>>): string | undefined {
+  const mixed = [...bound.values()].find((types) => types.size > 1)
+  if (mixed !== undefined) return `${name}: no kernel for ${[...mixed].join(' and ')} together`
+  const [[T] = [], [V] = []] = [bound.get('T') ?? [], bound.get('V') ?? []].map((types) => [...types])
+  const known = kernel.pairs === undefined || V === undefined || kernel.pairs.some(([a, b]) => a === T && b === V)
+  return known ? undefined : `${name}: no kernel for ${T} and ${V} together`
 }

@@ -15,6 +15,10 @@ export const dataTypeNumbers = {
   uint32: 12,
   uint64: 13,
   bfloat16: 16,
+  /** One sign, four bits of exponent, three of fraction; up to 448, no infinities. */
+  float8e4m3fn: 17,
+  /** One sign, five bits of exponent, two of fraction; up to 57344. */
+  float8e5m2: 19,
 } as const
 
 export type DataType = keyof typeof dataTypeNumbers
@@ -25,6 +29,8 @@ export function bytesPerElement(dtype: DataType): number {
     case 'uint8':
     case 'int8':
     case 'bool':
+    case 'float8e4m3fn':
+    case 'float8e5m2':
       return 1
     case 'uint16':
     case 'int16':

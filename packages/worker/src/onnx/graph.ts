@@ -196,5 +196,8 @@ function encodeNumbers(dtype: DataType, values: readonly number[] | Float32Array
     case 'uint8':
     case 'bool':
       return bytes(Uint8Array.from(values))
+    case 'float8e4m3fn':
+    case 'float8e5m2':
+      throw new Error(`${dtype} is a format of weights in files; no constant is written in it.`)
   }
 }
