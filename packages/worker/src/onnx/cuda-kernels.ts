@@ -70,12 +70,8 @@ const kernels: Readonly<Record<string, Kernel>> = {
   GridSample: same(['float32']),
   Identity: same(anything),
   InstanceNormalization: same(withoutBfloat16),
-  LayerNormalization: {
-    inputs: ['T', 'V'],
-    output: 'V',
-    types: { T: withFloat64, V: withFloat64 },
-    pairs: normPairs,
-  },
+  // ONNX's own schema, from opset 17 on, wants one type; the library's older one let float32 and float16 mix.
+  LayerNormalization: same(withFloat64),
   MatMul: same(withFloat64),
   Mul: same(numbers),
   ReduceMean: placed([...withoutBfloat16, 'int32']),
