@@ -48,6 +48,11 @@ const storeVideo = storeVideoAction(components.kinora)
 const completed = internalMutationGeneric({
   args: onComplete,
   handler: async (ctx, { job }) => {
+    // Written before the app's mistake shows, so that a test can see it undone.
+    if (job.context.album === 'broken' && process.env.MENDED !== 'yes') {
+      await ctx.db.insert('log', { type: 'half written', userId: job.userId, album: job.context.album })
+      throw new Error('The album is broken.')
+    }
     // The app's own types arrive here: a user's id is one, and the context has its fields.
     const user: { name: string } | null = await ctx.db.get(job.userId)
     if (user === null) throw new Error('There is no such user.')
@@ -101,15 +106,15 @@ export function startRouterApp(env: Record<string, string>, options: RouterAppOp
     }),
     look: queryGeneric({
       args: { jobId: v.string() },
-      handler: async (ctx, { jobId }) => kinora.get(ctx, jobId),
+      handler: async (ctx, { jobId }) => kinora.get(ctx, jobId, { any: true }),
     }),
     stop: mutationGeneric({
       args: { jobId: v.string() },
-      handler: async (ctx, { jobId }) => kinora.cancel(ctx, jobId),
+      handler: async (ctx, { jobId }) => kinora.cancel(ctx, jobId, { any: true }),
     }),
     discard: mutationGeneric({
       args: { jobId: v.string() },
-      handler: async (ctx, { jobId }) => kinora.remove(ctx, jobId),
+      handler: async (ctx, { jobId }) => kinora.remove(ctx, jobId, { any: true }),
     }),
     log: queryGeneric({ args: {}, handler: async (ctx) => ctx.db.query('log').collect() }),
   }

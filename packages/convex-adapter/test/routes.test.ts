@@ -1,6 +1,6 @@
 // @vitest-environment edge-runtime
 import { signWebhook } from '@kinora/protocol'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { pass, SECRET } from './component.ts'
 import { startRouterApp, videos } from './router-app.ts'
 import { startScriptedServer, wireJob } from './scripted-server.ts'
@@ -20,11 +20,11 @@ afterEach(async () => {
 })
 
 /** An app that has not mounted the component, with one job at the server. */
-async function startWithJob(webhookUrl = '/hooks/video') {
+async function startWithJob(webhookUrl = '/hooks/video', album = 'cats') {
   const env = { VIDEO_API_URL: server.url, VIDEO_API_KEY: 'key', WEBHOOK_SECRET: SECRET, CONVEX_SITE_URL: SITE }
   const t = startRouterApp(env, { webhookUrl })
   const userId = await t.run((ctx) => ctx.db.insert('users', { name: 'Ada' }))
-  const jobId = await t.mutation(videos.make, { userId, image: 'https://pictures.example.com/1.jpg', album: 'cats' })
+  const jobId = await t.mutation(videos.make, { userId, image: 'https://pictures.example.com/1.jpg', album })
   await pass(t)
   return { t, userId, jobId }
 }
@@ -79,4 +79,42 @@ test('a canceled job is an end as well', async () => {
     'job.canceled',
     'onComplete canceled',
   ])
+})
+
+describe('an onComplete that throws', () => {
+  beforeEach(() => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+  const ends = async (t: Awaited<ReturnType<typeof startWithJob>>['t']) =>
+    (await t.query(videos.log, {})).map(({ type }) => type).filter((type) => !type.startsWith('job.'))
+
+  test('is called again until it does not, and then once', async () => {
+    const { t, jobId } = await startWithJob('/hooks/video', 'broken')
+    await deliver(t)
+    await pass(t, 30_000)
+    expect(await ends(t)).toEqual([])
+    vi.stubEnv('MENDED', 'yes')
+    await pass(t, 3_600_000)
+    expect(await ends(t)).toEqual(['onComplete completed'])
+    expect(await t.query(videos.look, { jobId })).not.toHaveProperty('callback_error')
+    expect(console.error).toHaveBeenCalledWith(
+      expect.stringMatching(/onComplete of job .* threw \(attempt 1 of 10\): The album/),
+    )
+  })
+
+  test('for good is told in the job, and leaves nothing half written', async () => {
+    const { t, jobId } = await startWithJob('/hooks/video', 'broken')
+    await deliver(t)
+    await pass(t, 3_600_000)
+    expect(await ends(t)).toEqual([])
+    expect(await t.query(videos.look, { jobId })).toMatchObject({
+      status: 'completed',
+      callback_error: expect.stringContaining('The album is broken.'),
+    })
+    expect(console.error).toHaveBeenCalledTimes(10)
+    expect(vi.getTimerCount()).toBe(0)
+  })
 })

@@ -38,7 +38,7 @@ export const make = mutation({
 export const owner = query({
   args: { jobId: v.string() },
   returns: v.union(v.id('users'), v.null()),
-  handler: async (ctx, { jobId }) => (await kinora.get(ctx, jobId))?.userId ?? null,
+  handler: async (ctx, { jobId }) => (await kinora.get(ctx, jobId, { any: true }))?.userId ?? null,
 })
 
 export const wrong = mutation({
@@ -48,6 +48,10 @@ export const wrong = mutation({
     await kinora.create(ctx, { userId })
     // @ts-expect-error users are ids of the app's own table
     await kinora.create(ctx, { userId: 'ada', image: 'https://example.com/cat.jpg' })
+    // @ts-expect-error whose job it may be is said
+    await kinora.get(ctx, 'job')
+    // @ts-expect-error nobody is not everybody
+    await kinora.cancel(ctx, 'job', {})
     // @ts-expect-error there is no such setting
     await kinora.create(ctx, { userId, image: 'https://example.com/cat.jpg', negativePrompt: 'no' })
   },

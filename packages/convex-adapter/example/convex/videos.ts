@@ -46,6 +46,6 @@ export const link = action({
   returns: v.union(v.string(), v.null()),
   handler: async (ctx, { jobId }): Promise<string | null> => {
     const job: VideoJob | null = await ctx.runQuery(api.videos.get, { jobId })
-    return job === null ? null : kinora.videoUrl(ctx, jobId)
+    return job === null ? null : kinora.videoUrl(ctx, jobId, { userId: job.userId })
   },
 })

@@ -1,6 +1,7 @@
 /** The functions that nearly every app writes around the component: those of the signed-in user. */
 import {
   type GenericDataModel,
+  type GenericMutationCtx,
   type GenericQueryCtx,
   mutationGeneric,
   queryGeneric,
@@ -15,9 +16,20 @@ import type { CreateArgs, VideoJob } from './options.ts'
 export interface VideoApiOptions<DataModel extends GenericDataModel, UserId extends string> {
   /** Who is signed in, or null. Called in queries and mutations alike. */
   readonly getUserId: (ctx: GenericQueryCtx<DataModel>) => Promise<UserId | null>
+  /**
+   * Called before a job is made, in the same mutation: throw a `ConvexError` to refuse it. The place for rate limits (`@convex-dev/rate-limiter`),
+   * for limits on open jobs (`kinora.countOpen`), for what a plan allows and for looking at prompts.
+   */
+  readonly beforeCreate?: (
+    ctx: GenericMutationCtx<DataModel>,
+    request: CreateRequest & { readonly userId: UserId },
+  ) => Promise<void> | void
+  /** The same before an upload URL is handed out. */
+  readonly beforeUpload?: (ctx: GenericMutationCtx<DataModel>, userId: UserId) => Promise<void> | void
 }
 
-type CreateRequest = Omit<CreateArgs, 'userId' | 'image' | 'duration' | 'context'> & {
+/** What a client says of the job it wants. */
+export type CreateRequest = Omit<CreateArgs, 'userId' | 'image' | 'duration' | 'context'> & {
   sourceImageId: GenericId<'_storage'>
   durationSeconds?: number
 }
@@ -41,7 +53,7 @@ const NEWEST = 50
 
 export function makeApi<DataModel extends GenericDataModel, UserId extends string, Context>(
   kinora: Kinora<UserId, Context>,
-  { getUserId }: VideoApiOptions<DataModel, UserId>,
+  { getUserId, beforeCreate, beforeUpload }: VideoApiOptions<DataModel, UserId>,
 ): VideoApi<UserId, Context> {
   const signedIn = async (ctx: GenericQueryCtx<DataModel>): Promise<UserId> => {
     const userId = await getUserId(ctx)
@@ -52,7 +64,8 @@ export function makeApi<DataModel extends GenericDataModel, UserId extends strin
     generateUploadUrl: mutationGeneric({
       args: {},
       handler: async (ctx) => {
-        await signedIn(ctx)
+        const userId = await signedIn(ctx)
+        await beforeUpload?.(ctx, userId)
         return ctx.storage.generateUploadUrl()
       },
     }),
@@ -63,13 +76,17 @@ export function makeApi<DataModel extends GenericDataModel, UserId extends strin
         durationSeconds: v.optional(v.number()),
         ...settings.fields,
       },
-      handler: async (ctx, { sourceImageId, durationSeconds, ...rest }) =>
-        kinora.create(ctx, {
-          userId: await signedIn(ctx),
+      handler: async (ctx, request) => {
+        const userId = await signedIn(ctx)
+        await beforeCreate?.(ctx, { ...request, userId })
+        const { sourceImageId, durationSeconds, ...rest } = request
+        return kinora.create(ctx, {
+          userId,
           image: sourceImageId,
           ...(durationSeconds === undefined ? {} : { duration: durationSeconds }),
           ...rest,
-        }),
+        })
+      },
     }),
     get: queryGeneric({
       args: { jobId: v.string() },

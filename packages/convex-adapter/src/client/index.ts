@@ -9,7 +9,7 @@ export {
   settings as vSettings,
   videoJob as vVideoJob,
 } from '../component/job.ts'
-export type { VideoApi, VideoApiOptions } from './api.ts'
+export type { CreateRequest, VideoApi, VideoApiOptions } from './api.ts'
 export { Kinora } from './kinora.ts'
 export type {
   CreateArgs,
@@ -17,6 +17,7 @@ export type {
   OnComplete,
   OnEvent,
   ReadingCtx,
+  Scope,
   StoreVideo,
   VideoJob,
   WritingCtx,

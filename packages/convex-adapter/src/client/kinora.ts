@@ -3,14 +3,16 @@ import {
   createFunctionHandle,
   type GenericActionCtx,
   type GenericDataModel,
+  type GenericMutationCtx,
   type PaginationOptions,
   type PaginationResult,
 } from 'convex/server'
+import type { GenericId } from 'convex/values'
 import type { ComponentApi } from '../component/_generated/component.ts'
 import type { Settings } from '../component/job.ts'
 import { makeApi, type VideoApi, type VideoApiOptions } from './api.ts'
 import { findPicture } from './image.ts'
-import type { CreateArgs, KinoraOptions, ReadingCtx, VideoJob, WritingCtx } from './options.ts'
+import type { CreateArgs, KinoraOptions, ReadingCtx, Scope, VideoJob, WritingCtx } from './options.ts'
 
 /**
  * ```ts
@@ -55,16 +57,12 @@ export class Kinora<UserId extends string = string, Context = unknown> {
   }
 
   /**
-   * The job, with its progress.
+   * The job, with its progress; null where there is none in this scope.
    *
-   * @param scope with `userId`, null also for a job that is somebody else's: pass it wherever the id comes from a client
+   * @param scope `{ userId }` wherever the id comes from a client
    */
-  async get(
-    ctx: ReadingCtx,
-    jobId: string,
-    scope: { userId?: UserId } = {},
-  ): Promise<VideoJob<UserId, Context> | null> {
-    const job = await ctx.runQuery(this.component.lib.get, { jobId, ...scope })
+  async get(ctx: ReadingCtx, jobId: string, scope: Scope<UserId>): Promise<VideoJob<UserId, Context> | null> {
+    const job = await ctx.runQuery(this.component.lib.get, { jobId, ...ownerIn(scope) })
     return job === null ? null : this.#show(ctx, job)
   }
 
@@ -78,13 +76,48 @@ export class Kinora<UserId extends string = string, Context = unknown> {
   }
 
   /** Cancels a job; it shows at once. Answers false where there was nothing to cancel. */
-  async cancel(ctx: Pick<WritingCtx, 'runMutation'>, jobId: string, scope: { userId?: UserId } = {}): Promise<boolean> {
-    return ctx.runMutation(this.component.lib.cancel, { jobId, ...scope })
+  async cancel(ctx: Pick<WritingCtx, 'runMutation'>, jobId: string, scope: Scope<UserId>): Promise<boolean> {
+    return ctx.runMutation(this.component.lib.cancel, { jobId, ...ownerIn(scope) })
   }
 
   /** Removes a job here and, with its video, on the server; a running one is canceled by that. A copy in the app's storage stays. */
-  async remove(ctx: Pick<WritingCtx, 'runMutation'>, jobId: string, scope: { userId?: UserId } = {}): Promise<boolean> {
-    return ctx.runMutation(this.component.lib.remove, { jobId, ...scope })
+  async remove(ctx: Pick<WritingCtx, 'runMutation'>, jobId: string, scope: Scope<UserId>): Promise<boolean> {
+    return ctx.runMutation(this.component.lib.remove, { jobId, ...ownerIn(scope) })
+  }
+
+  /**
+   * Removes jobs that ended long ago, here and on the server, in batches that go on by themselves; copies in the app's storage stay. For a cron:
+   *
+   * ```ts
+   * crons.daily('old videos', { hourUTC: 3, minuteUTC: 0 }, internal.videos.cleanUp)
+   * export const cleanUp = internalMutation(async (ctx) => kinora.cleanUp(ctx, { olderThan: 30 * 24 * 3600 * 1000 }))
+   * ```
+   *
+   * @param options `olderThan`: milliseconds since the job's end
+   */
+  async cleanUp(ctx: Pick<WritingCtx, 'runMutation'>, { olderThan }: { olderThan: number }): Promise<void> {
+    await ctx.runMutation(this.component.retention.cleanUp, { olderThan })
+  }
+
+  /**
+   * Removes what there is of a user, at most a hundred jobs a call: the jobs here and on the server, the copies of their videos in the app's storage
+   * and, if asked for, the pictures they were made of. Call it again until `isDone`; in a mutation each call is all or nothing.
+   */
+  async removeUser(
+    ctx: Pick<GenericMutationCtx<GenericDataModel>, 'runMutation' | 'storage'>,
+    userId: UserId,
+    { pictures = false }: { pictures?: boolean } = {},
+  ): Promise<{ removed: number; isDone: boolean }> {
+    const batch = await ctx.runMutation(this.component.retention.removeUser, ownerIn({ userId }))
+    for (const storageId of pictures ? [...batch.copies, ...batch.pictures] : batch.copies) {
+      if ((await ctx.storage.getUrl(storageId)) !== null) await ctx.storage.delete(storageId as GenericId<'_storage'>)
+    }
+    return { removed: batch.removed, isDone: batch.isDone }
+  }
+
+  /** How many jobs of a user have not ended, counted up to a thousand: for limits in `beforeCreate`. */
+  async countOpen(ctx: Pick<ReadingCtx, 'runQuery'>, userId: UserId): Promise<number> {
+    return ctx.runQuery(this.component.lib.countOpen, ownerIn({ userId }))
   }
 
   /**
@@ -94,12 +127,12 @@ export class Kinora<UserId extends string = string, Context = unknown> {
   async videoUrl(
     ctx: ReadingCtx | Pick<GenericActionCtx<GenericDataModel>, 'runQuery' | 'runAction' | 'storage'>,
     jobId: string,
-    scope: { userId?: UserId } = {},
+    scope: Scope<UserId>,
   ): Promise<string | null> {
     const job = await this.get(ctx, jobId, scope)
     if (job === null || job.status !== 'completed') return null
     if (job.videoStorageId === undefined && 'runAction' in ctx) {
-      return ctx.runAction(this.component.lib.freshVideoUrl, { jobId, ...scope })
+      return ctx.runAction(this.component.lib.freshVideoUrl, { jobId, ...ownerIn(scope) })
     }
     return job.outputVideoUrl ?? null
   }
@@ -128,6 +161,21 @@ export class Kinora<UserId extends string = string, Context = unknown> {
     const url = await ctx.storage.getUrl(own.videoStorageId)
     return url === null ? own : { ...own, outputVideoUrl: url }
   }
+}
+
+/**
+ * The owner as the component is told it. A user whose id is missing at run time is nobody, not everybody.
+ *
+ * @throws TypeError where the scope says neither
+ */
+function ownerIn<UserId extends string>(scope: { userId: UserId }): { userId: UserId }
+function ownerIn<UserId extends string>(scope: Scope<UserId>): { userId?: UserId }
+function ownerIn<UserId extends string>(scope: Scope<UserId> | undefined): { userId?: UserId } {
+  if (scope !== undefined && 'userId' in scope && typeof scope.userId === 'string' && scope.userId !== '') {
+    return { userId: scope.userId }
+  }
+  if (scope !== undefined && 'any' in scope && scope.any) return {}
+  throw new TypeError('Say whose job it may be: { userId } of the signed-in user, or { any: true }.')
 }
 
 type AnyJob = Omit<VideoJob, 'sourceImageId' | 'videoStorageId'> & { sourceImageId?: string; videoStorageId?: string }

@@ -38,7 +38,8 @@ export interface KinoraOptions {
   /**
    * Called once for each job, when it has completed, failed or been canceled. Its arguments are `vOnComplete`, or `vOnCompleteFor` with types of the app's own.
    *
-   * Runs as a mutation of its own, after the job's end is recorded.
+   * Runs after the job's end is recorded. If it throws, its writes are undone and it is called again, ten times within about twenty minutes; then
+   * the job's `callback_error` says why it failed.
    */
   readonly onComplete?: OnComplete
   /** Called on each change: queued, processing, progress, completed, failed, canceled. Its arguments are `vOnEvent`, or `vOnEventFor`. */
@@ -71,9 +72,15 @@ export interface CreateArgs<UserId extends string = string, Context = unknown> e
   readonly prompt?: string
   /** Seconds, a whole number from 1 to 10. Default 5. */
   readonly duration?: number
-  /** Anything that Convex can store, handed to the callbacks as `job.context`. */
+  /** Anything that Convex can store in 8192 bytes, handed to the callbacks as `job.context`. */
   readonly context?: Context
 }
+
+/**
+ * Whose job it may be: a user's, to whom everybody else's does not exist; or `{ any: true }`, anybody's, for code that no client calls with an id of
+ * its choice.
+ */
+export type Scope<UserId extends string = string> = { readonly userId: UserId } | { readonly any: true }
 
 /** A query's, mutation's or action's context: whatever can read. */
 export type ReadingCtx =

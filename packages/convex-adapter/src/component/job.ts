@@ -12,6 +12,9 @@ export const jobStatus = v.union(
 )
 export type JobStatus = Infer<typeof jobStatus>
 
+/** The statuses of jobs that have not ended. */
+export const OPEN_STATUSES = ['uploading', 'queued', 'processing'] as const satisfies readonly JobStatus[]
+
 /** Whether a status is final. */
 export function isFinal(status: JobStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'canceled'
@@ -80,6 +83,8 @@ const jobFields = {
   videoStorageId: v.optional(v.string()),
   /** Why there is no copy. */
   storeError: v.optional(v.string()),
+  /** What the app's `onComplete` threw, after all attempts at calling it. */
+  callback_error: v.optional(v.string()),
   /** 0..100; only of a single job, and only while it is not final. */
   progress: v.optional(v.number()),
   stage: v.optional(jobStage),

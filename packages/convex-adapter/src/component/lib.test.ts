@@ -42,6 +42,14 @@ describe('create says which argument is outside which limit', () => {
   })
 })
 
+test('create takes a context of 8192 bytes, as Convex counts them, and not of one more', async () => {
+  const t = startComponent(server.url)
+  await createJob(t, { context: 'x'.repeat(8190) })
+  await expect(createJob(t, { context: 'x'.repeat(8191) })).rejects.toMatchObject({
+    data: { code: 'invalid_request', message: 'context: has 8193 bytes; at most 8192 are allowed' },
+  })
+})
+
 test('another user’s job is null, and so are ids that are none', async () => {
   const t = startComponent(server.url)
   const jobId = await createJob(t, { userId: 'ada' })
@@ -134,7 +142,7 @@ describe('cancel', () => {
     const id = await t.run(async (ctx) => ctx.db.normalizeId('videoJobs', jobId))
     server.answer(() => ({ body: wireJob() }))
     if (id !== null) {
-      await t.mutation(internal.submission.submitted, { jobId: id, externalJobId: 'job_1', hasWebhook: true })
+      await t.mutation(internal.submission.submitted, { jobId: id, externalJobId: 'job_1' })
     }
     vi.advanceTimersByTime(0)
     await vi.waitFor(() => expect(calls()).toContain('POST /api/v1/jobs/job_1/cancel'))
@@ -175,6 +183,16 @@ describe('remove', () => {
     await pass(t, 5_000)
     expect(calls()).toEqual(['POST /api/v1/generate', 'DELETE /api/v1/jobs/job_1'])
   })
+})
+
+test('open jobs of a user can be counted', async () => {
+  const t = startComponent(server.url)
+  for (const status of ['uploading', 'queued', 'processing', 'completed', 'failed', 'canceled'] as const) {
+    await insertJob(t, { status })
+  }
+  await insertJob(t, { userId: 'bob' })
+  expect(await t.query(api.lib.countOpen, { userId: 'ada' })).toBe(3)
+  expect(await t.query(api.lib.countOpen, { userId: 'eve' })).toBe(0)
 })
 
 test('freshVideoUrl asks the server, for the owner only', async () => {

@@ -1,7 +1,7 @@
 /** What the app may do with jobs. It says who the user is; the component believes it. */
 import { explained, GenerateFields, HttpUrl } from '@kinora/protocol'
 import { paginationOptsValidator, paginationResultValidator } from 'convex/server'
-import { ConvexError, v } from 'convex/values'
+import { ConvexError, getConvexSize, v, type Value } from 'convex/values'
 import { api, internal } from './_generated/api.ts'
 import type { Doc } from './_generated/dataModel.ts'
 import { action, mutation, type MutationCtx, query, type QueryCtx } from './_generated/server.ts'
@@ -9,11 +9,17 @@ import { settle } from './completion.ts'
 import { readServerAccess } from './environment.ts'
 import { removeJob } from './retention.ts'
 import { bury } from './tombstones.ts'
-import { imageDelivery, isFinal, settings, type VideoJob, videoJob } from './job.ts'
+import { imageDelivery, isFinal, OPEN_STATUSES, settings, type VideoJob, videoJob } from './job.ts'
 import { readPage } from './pages.ts'
 import { DEFAULT_MAX_ATTEMPTS } from './pauses.ts'
 import { readJob } from './server.ts'
 import { readVideoJob, toVideoJob } from './view.ts'
+
+/** Bytes of a job's context, as Convex counts them. */
+const MAX_CONTEXT_BYTES = 8192
+
+/** How far open jobs are counted. */
+const MAX_COUNT = 1000
 
 /** Makes a job and sets it on its way. */
 export const create = mutation({
@@ -45,6 +51,8 @@ export const create = mutation({
       refuse('maxAttempts: must be a whole number from 1 to 100')
     }
 
+    checkContext(rest.context)
+
     const jobId = await ctx.db.insert('videoJobs', {
       ...rest,
       userId,
@@ -62,6 +70,12 @@ export const create = mutation({
     return jobId
   },
 })
+
+/** A context is read with every list of jobs, and goes along with every callback. */
+function checkContext(context: Value | undefined): void {
+  const size = context === undefined ? 0 : getConvexSize(context)
+  if (size > MAX_CONTEXT_BYTES) refuse(`context: has ${size} bytes; at most ${MAX_CONTEXT_BYTES} are allowed`)
+}
 
 const one = {
   jobId: v.string(),
@@ -86,6 +100,24 @@ export const listByUser = query({
   handler: async (ctx, { userId, paginationOpts }) => {
     const result = await readPage(ctx, userId, paginationOpts)
     return { ...result, page: result.page.map(toVideoJob) }
+  },
+})
+
+/** How many jobs of a user have not ended, counted up to a thousand. */
+export const countOpen = query({
+  args: { userId: v.string() },
+  returns: v.number(),
+  handler: async (ctx, { userId }) => {
+    let open = 0
+    for (const status of OPEN_STATUSES) {
+      const found = await ctx.db
+        .query('videoJobs')
+        .withIndex('by_user_status', (q) => q.eq('userId', userId).eq('status', status))
+        .take(MAX_COUNT - open)
+      open += found.length
+      if (open === MAX_COUNT) break
+    }
+    return open
   },
 })
 

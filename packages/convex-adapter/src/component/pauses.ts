@@ -21,8 +21,17 @@ export const STORE_TIMEOUT = 11 * MINUTE
 /** Attempts at copying a video. */
 export const MAX_STORE_ATTEMPTS = 3
 
+/** Attempts at calling the app's `onComplete`: about 20 minutes with the pauses between them. */
+export const MAX_CALLBACK_ATTEMPTS = 10
+
 /** A job whose server has not answered for so long is failed. */
 export const UNREACHABLE_LIMIT = 24 * 60 * MINUTE
+
+/** A job that has not ended after so long is failed. */
+export const JOB_LIMIT = 7 * 24 * 60 * MINUTE
+
+/** How long a server that has made a video may take to say where it is. */
+export const RESULT_LIMIT = 10 * MINUTE
 
 /** Telling the server that a job has ended here is begun anew after this, where it never came back. */
 export const REPORT_TIMEOUT = 3 * MINUTE
@@ -55,10 +64,15 @@ export function tellPause(attempt: number, retryAfter = 0): number {
 }
 
 /**
- * The pause before the server is asked again about a job: growing, and longer where a webhook will tell the end.
+ * The pause before the server is asked again about a job: a part of the time that the job has been waiting or processing, so that a result which no
+ * webhook brings is found at most a twelfth of that time late. Beside a webhook the end comes by itself, and only progress is asked for.
  *
- * @param poll 0 for the first
+ * @param waited since the job's status changed last
  */
-export function pollPause(poll: number, hasWebhook: boolean): number {
-  return hasWebhook ? Math.min(5 * SECOND * 1.3 ** poll, 5 * MINUTE) : Math.min(2 * SECOND * 1.3 ** poll, 30 * SECOND)
+export function pollPause(waited: number, hasWebhook: boolean): number {
+  return hasWebhook ? between(5 * SECOND, waited / 3, 15 * MINUTE) : between(2 * SECOND, waited / 12, 5 * MINUTE)
+}
+
+function between(least: number, value: number, most: number): number {
+  return Math.min(Math.max(value, least), most)
 }

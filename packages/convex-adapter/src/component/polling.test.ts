@@ -111,6 +111,40 @@ describe('progress', () => {
   })
 })
 
+describe('polling has an end', () => {
+  test('a job that has not ended within a week fails, and the server is told to stop', async () => {
+    const t = startComponent(server.url)
+    const jobId = await createJob(t)
+    await pass(t, 6 * 24 * HOUR)
+    expect((await getJob(t, jobId)).status).toBe('queued')
+    await pass(t, 2 * 24 * HOUR)
+    expect(await getJob(t, jobId)).toMatchObject({ status: 'failed', errorCode: 'timed_out' })
+    expect(server.seen.at(-1)).toMatchObject({ method: 'POST', path: '/api/v1/jobs/job_1/cancel' })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('a video whose place the server tells a little later is waited for', async () => {
+    const t = startComponent(server.url)
+    const jobId = await createJob(t)
+    state = { status: 'completed' }
+    await pass(t, 60_000)
+    expect((await getJob(t, jobId)).status).toBe('queued')
+    state = { status: 'completed', result_url: VIDEO }
+    await pass(t, 60_000)
+    expect(await getJob(t, jobId)).toMatchObject({ status: 'completed', outputVideoUrl: VIDEO })
+  })
+
+  test('a video that is nowhere is not asked for for ever', async () => {
+    const t = startComponent(server.url)
+    const jobId = await createJob(t)
+    state = { status: 'completed' }
+    await pass(t, HOUR)
+    expect(await getJob(t, jobId)).toMatchObject({ status: 'failed', errorCode: 'result_missing' })
+    expect(polls().length).toBeLessThan(30)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
 test('an answer that comes after the end changes nothing', async () => {
   const t = startComponent(server.url)
   const jobId = await insertJob(t, { status: 'canceled' })

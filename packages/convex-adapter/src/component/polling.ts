@@ -1,34 +1,41 @@
 /** Asking the server how a job stands: for progress, for results that no webhook brought, and instead of webhooks where there can be none. */
 import { v } from 'convex/values'
 import { internal } from './_generated/api.ts'
-import { internalAction, internalMutation } from './_generated/server.ts'
+import type { Doc } from './_generated/dataModel.ts'
+import { internalAction, internalMutation, type MutationCtx } from './_generated/server.ts'
 import { announce } from './callbacks.ts'
 import { giveUp, settle } from './completion.ts'
 import { defined } from './defined.ts'
 import { readServerAccess } from './environment.ts'
 import { isFinal, jobStage } from './job.ts'
 import { sayAnswered, sayRefused } from './notices.ts'
-import { pollPause, UNREACHABLE_LIMIT } from './pauses.ts'
+import { JOB_LIMIT, pollPause, RESULT_LIMIT, UNREACHABLE_LIMIT } from './pauses.ts'
 import { failure, toFailure } from './refusals.ts'
 import { readJob, type RemoteJob } from './server.ts'
 import { findProgress } from './view.ts'
 
 /** The clock of one job: asks, and sets itself for the next time, until the job has ended or is removed. */
 export const tick = internalMutation({
-  args: { jobId: v.id('videoJobs'), poll: v.number(), hasWebhook: v.boolean() },
+  args: { jobId: v.id('videoJobs') },
   returns: v.null(),
-  handler: async (ctx, { jobId, poll, hasWebhook }) => {
+  handler: async (ctx, { jobId }) => {
     const job = await ctx.db.get(jobId)
     if (job === null || isFinal(job.status) || job.externalJobId === undefined) return null
+    if (Date.now() - job.createdAt > JOB_LIMIT) {
+      await giveUp(ctx, job, { message: 'The job did not end within seven days.', code: 'timed_out' })
+      return null
+    }
     await ctx.scheduler.runAfter(0, internal.polling.poll, { jobId, externalJobId: job.externalJobId })
-    await ctx.scheduler.runAfter(pollPause(poll + 1, hasWebhook), internal.polling.tick, {
-      jobId,
-      poll: poll + 1,
-      hasWebhook,
-    })
+    await scheduleTick(ctx, job)
     return null
   },
 })
+
+/** Sets the clock of a job for the next time. */
+export async function scheduleTick(ctx: MutationCtx, job: Doc<'videoJobs'>): Promise<void> {
+  const pause = pollPause(Date.now() - (job.statusAt ?? job.createdAt), typeof job.sentWebhook === 'string')
+  await ctx.scheduler.runAfter(pause, internal.polling.tick, { jobId: job._id })
+}
 
 /** Asks once. */
 export const poll = internalAction({
@@ -83,11 +90,10 @@ export const recordAnswer = internalMutation({
         code: answer.code,
       })
     else if (answer.status === 'completed') {
-      // A server without a URL for it yet has it by the next poll.
-      if (answer.videoUrl !== undefined)
-        await settle(ctx, job, { status: 'completed', videoUrl: answer.videoUrl, posterUrl: answer.posterUrl })
+      if (answer.videoUrl === undefined) await waitForResult(ctx, job)
+      else await settle(ctx, job, { status: 'completed', videoUrl: answer.videoUrl, posterUrl: answer.posterUrl })
     } else {
-      if (job.status !== answer.status) await ctx.db.patch(jobId, { status: answer.status })
+      if (job.status !== answer.status) await ctx.db.patch(jobId, { status: answer.status, statusAt: Date.now() })
       const { progress, stage, queuePosition, notice } = answer
       const row = await findProgress(ctx, jobId)
       const changed =
@@ -107,6 +113,20 @@ export const recordAnswer = internalMutation({
     return null
   },
 })
+
+/** A video that is made has its URL by the next poll, or is gone. */
+async function waitForResult(ctx: MutationCtx, job: Doc<'videoJobs'>): Promise<void> {
+  const now = Date.now()
+  if (job.resultMissingSince === undefined) {
+    await ctx.db.patch(job._id, { resultMissingSince: now, statusAt: now })
+  } else if (now - job.resultMissingSince > RESULT_LIMIT) {
+    await settle(ctx, job, {
+      status: 'failed',
+      message: 'The server says that the video is made, but not where it is.',
+      code: 'result_missing',
+    })
+  }
+}
 
 /** No answer, or the answer that there is no such job. A server that stays silent for a day has lost the job as well. */
 export const recordSilence = internalMutation({

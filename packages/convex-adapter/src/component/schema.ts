@@ -38,8 +38,12 @@ export default defineSchema({
     sentWebhook: v.optional(v.union(v.string(), v.null())),
     /** Where the app wants the webhook, instead of the component's own route. */
     webhookUrl: v.optional(v.string()),
+    /** When the status last changed. */
+    statusAt: v.optional(v.number()),
     /** Since when the server has not answered. */
     unreachableSince: v.optional(v.number()),
+    /** Since when the server says that the video is made, without saying where. */
+    resultMissingSince: v.optional(v.number()),
 
     /** Function handles of the app. */
     onComplete: v.optional(v.string()),
@@ -49,9 +53,12 @@ export default defineSchema({
     storeAttempt: v.optional(v.number()),
     videoStorageId: v.optional(v.string()),
     storeError: v.optional(v.string()),
+    callback_error: v.optional(v.string()),
   })
     .index('by_user', ['userId'])
+    .index('by_user_status', ['userId', 'status'])
     .index('by_status', ['status'])
+    .index('by_completed', ['completedAt'])
     .index('by_external_job', ['externalJobId']),
 
   progress: defineTable({

@@ -13,7 +13,8 @@ import { readSiteUrl, readWebhookSecrets } from './environment.ts'
 import { outgoing } from './job.ts'
 import { sayAnswered, sayOnce, sayRefused } from './notices.ts'
 import { outgoingOf, sendOut } from './outgoing.ts'
-import { pollPause, retryPause, SUBMISSION_TIMEOUT } from './pauses.ts'
+import { retryPause, SUBMISSION_TIMEOUT } from './pauses.ts'
+import { scheduleTick } from './polling.ts'
 import { failure, toFailure } from './refusals.ts'
 import { bury, buryStranger, identify, submissionEnded } from './tombstones.ts'
 
@@ -61,20 +62,16 @@ export const submit = internalAction({
       return null
     }
     // If this fails the next attempt finds the same job under its key.
-    await ctx.runMutation(internal.submission.submitted, {
-      jobId,
-      externalJobId,
-      hasWebhook: outgoing.webhookUrl !== undefined,
-    })
+    await ctx.runMutation(internal.submission.submitted, { jobId, externalJobId })
     return null
   },
 })
 
 /** The server has the job. If it has ended here meanwhile, the server is told. */
 export const submitted = internalMutation({
-  args: { jobId: v.id('videoJobs'), externalJobId: v.string(), hasWebhook: v.boolean() },
+  args: { jobId: v.id('videoJobs'), externalJobId: v.string() },
   returns: v.null(),
-  handler: async (ctx, { jobId, externalJobId, hasWebhook }) => {
+  handler: async (ctx, { jobId, externalJobId }) => {
     await sayAnswered(ctx)
     const job = await ctx.db.get(jobId)
     if (job === null) {
@@ -84,9 +81,10 @@ export const submitted = internalMutation({
     if (job.externalJobId !== undefined) return null
     await ctx.db.patch(jobId, { externalJobId, reported: job.attempt })
     if (job.status === 'uploading') {
-      await ctx.db.patch(jobId, { status: 'queued' })
+      const news = { status: 'queued', statusAt: Date.now() } as const
+      await ctx.db.patch(jobId, news)
       await announce(ctx, jobId, 'job.queued')
-      await ctx.scheduler.runAfter(pollPause(0, hasWebhook), internal.polling.tick, { jobId, poll: 0, hasWebhook })
+      await scheduleTick(ctx, { ...job, ...news })
     } else if (!(await identify(ctx, jobId, externalJobId))) {
       await bury(ctx, { ...job, externalJobId }, 'cancel')
     }

@@ -31,6 +31,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         boolean,
         Name
       >;
+      countOpen: FunctionReference<
+        "query",
+        "internal",
+        { userId: string },
+        number,
+        Name
+      >;
       create: FunctionReference<
         "mutation",
         "internal",
@@ -75,6 +82,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           _creationTime: number;
           _id: string;
+          callback_error?: string;
           completedAt?: number;
           context?: any;
           createdAt: number;
@@ -133,6 +141,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           page: Array<{
             _creationTime: number;
             _id: string;
+            callback_error?: string;
             completedAt?: number;
             context?: any;
             createdAt: number;
@@ -179,6 +188,27 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         { jobId: string; userId?: string },
         boolean,
+        Name
+      >;
+    };
+    retention: {
+      cleanUp: FunctionReference<
+        "mutation",
+        "internal",
+        { olderThan: number },
+        number,
+        Name
+      >;
+      removeUser: FunctionReference<
+        "mutation",
+        "internal",
+        { userId: string },
+        {
+          copies: Array<string>;
+          isDone: boolean;
+          pictures: Array<string>;
+          removed: number;
+        },
         Name
       >;
     };
