@@ -4,6 +4,9 @@ import {
   type GenericMutationCtx,
   type GenericQueryCtx,
   mutationGeneric,
+  type PaginationOptions,
+  paginationOptsValidator,
+  type PaginationResult,
   queryGeneric,
   type RegisteredMutation,
   type RegisteredQuery,
@@ -44,6 +47,12 @@ export interface VideoApi<UserId extends string, Context> {
   get: RegisteredQuery<'public', { jobId: string }, Promise<VideoJob<UserId, Context> | null>>
   /** The user's newest fifty. */
   listByUser: RegisteredQuery<'public', Record<string, never>, Promise<VideoJob<UserId, Context>[]>>
+  /** All of them, newest first, a page at a time, for `useVideoJobPages`. */
+  list: RegisteredQuery<
+    'public',
+    { paginationOpts: PaginationOptions },
+    Promise<PaginationResult<VideoJob<UserId, Context>>>
+  >
   cancel: RegisteredMutation<'public', { jobId: string }, Promise<boolean>>
   remove: RegisteredMutation<'public', { jobId: string }, Promise<boolean>>
 }
@@ -102,6 +111,14 @@ export function makeApi<DataModel extends GenericDataModel, UserId extends strin
         if (userId === null) return []
         const { page } = await kinora.list(ctx, { userId, paginationOpts: { numItems: NEWEST, cursor: null } })
         return page
+      },
+    }),
+    list: queryGeneric({
+      args: { paginationOpts: paginationOptsValidator },
+      handler: async (ctx, { paginationOpts }) => {
+        const userId = await getUserId(ctx)
+        if (userId === null) return { page: [], isDone: true, continueCursor: '' }
+        return kinora.list(ctx, { userId, paginationOpts })
       },
     }),
     cancel: mutationGeneric({
