@@ -7,7 +7,7 @@
  */
 
 import type { DataType } from './data-type.ts'
-import type { Model, Node } from './model.ts'
+import type { GraphBody, Model, Node } from './model.ts'
 
 interface Kernel {
   /** The type variable of each input, by position; the last one holds for all that follow. */
@@ -107,18 +107,32 @@ const kernels: Readonly<Record<string, Kernel>> = {
   },
 }
 
+/** They run where their bodies do and hand on what they are given, whatever its type; their own nodes are looked at one by one. */
+const controlFlow: ReadonlySet<string> = new Set(['If', 'Loop'])
+
 /** One sentence for each kind of node that CUDA has no kernel for; empty where the whole graph can run there. */
 export function missingCudaKernels(model: Model): string[] {
   const problems = new Set<string>()
-  for (const node of model.nodes) {
+  for (const node of allNodes(model)) {
     const problem = problemOf(node, model.types)
     if (problem !== undefined) problems.add(problem)
   }
   return [...problems]
 }
 
+/** The nodes of a graph and of the bodies inside it. */
+function* allNodes(body: GraphBody): Generator<Node> {
+  for (const node of body.nodes) {
+    yield node
+    for (const attribute of Object.values(node.attributes))
+      if (typeof attribute === 'object' && 'kind' in attribute && attribute.kind === 'graph')
+        yield* allNodes(attribute.body)
+  }
+}
+
 function problemOf(node: Node, types: Model['types']): string | undefined {
   const name = node.domain === '' ? node.type : `${node.domain}:${node.type}`
+  if (controlFlow.has(name)) return undefined
   const kernel = kernels[name]
   if (kernel === undefined) return `${name}: not in the table of CUDA kernels`
   /** The types that the node gives each variable. */

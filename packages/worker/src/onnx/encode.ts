@@ -2,15 +2,14 @@
 
 import { parse, relative, sep } from 'node:path'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import type { Attribute } from './attributes.ts'
 import { dataTypeNumbers, type DataType } from './data-type.ts'
-import type { Dimension, Initializer, Model, Node, Value } from './model.ts'
+import type { Attribute, Dimension, GraphBody, Initializer, Model, Node, Value } from './model.ts'
 
 /** 10 goes with opsets 22 and 23's types; ONNX Runtime 1.30 reads up to 11. */
 const irVersion = 10
 
 const external = 1
-const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const
+const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, ints: 7 } as const
 
 /**
  * @returns the bytes of a ModelProto, small even for huge models: weights stay in their files
@@ -31,12 +30,16 @@ export function encodeModel(model: Model): Uint8Array {
 }
 
 function encodeGraph(writer: BinaryWriter, model: Model): void {
-  for (const node of model.nodes) message(writer, 1, () => encodeNode(writer, node))
-  text(writer, 2, model.name)
+  encodeBody(writer, model)
   const root = weightsRoot(model)
   for (const initializer of model.initializers) message(writer, 5, () => encodeInitializer(writer, initializer, root))
-  for (const input of model.inputs) message(writer, 11, () => encodeValue(writer, input))
-  for (const output of model.outputs) message(writer, 12, () => encodeValue(writer, output))
+}
+
+function encodeBody(writer: BinaryWriter, body: GraphBody): void {
+  for (const node of body.nodes) message(writer, 1, () => encodeNode(writer, node))
+  text(writer, 2, body.name)
+  for (const input of body.inputs) message(writer, 11, () => encodeValue(writer, input))
+  for (const output of body.outputs) message(writer, 12, () => encodeValue(writer, output))
 }
 
 function encodeNode(writer: BinaryWriter, node: Node): void {
@@ -66,6 +69,9 @@ function encodeAttribute(writer: BinaryWriter, attribute: Attribute): void {
   } else if (attribute.kind === 'float') {
     writer.tag(2, WireType.Bit32).float(attribute.value)
     varint(writer, 20, attributeTypes.float)
+  } else if (attribute.kind === 'graph') {
+    message(writer, 6, () => encodeBody(writer, attribute.body))
+    varint(writer, 20, attributeTypes.graph)
   } else {
     message(writer, 5, () => encodeTensor(writer, attribute.dtype, attribute.shape, attribute.bytes))
     varint(writer, 20, attributeTypes.tensor)

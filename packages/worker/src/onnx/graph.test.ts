@@ -8,6 +8,7 @@ import {
   float32Tensor,
   graph,
   int64Tensor,
+  missingCudaKernels,
   openSession,
   type EncodedGraph,
   type Tensor,
@@ -105,6 +106,79 @@ describe('graphs run in ONNX Runtime', () => {
       ),
     )
     await expect(openSession(g.encode())).rejects.toThrow(/transformer could not be loaded on cpu.*gone\.safetensors/s)
+  })
+})
+
+describe('graphs inside graphs', () => {
+  test('one of two branches is computed, with values of the graph around it', async () => {
+    const g = graph('branches')
+    const x = g.input('x', 'float32', [2])
+    const large = g.op(
+      'Greater',
+      [g.op('ReduceMax', [x], { keepdims: 0 }), g.scalar('float32', 10)],
+      {},
+      { dtype: 'bool' },
+    )
+    const [y] = g.when(
+      large,
+      (body) => [body.div(x, body.scalar('float32', 10))],
+      // A value of the graph around it may be a branch's result as it is.
+      () => [x],
+    )
+    if (y) g.output('y', y)
+    expect(float32Output(await run(g.encode(), { x: float32Tensor([2], [20, 40]) }), 'y').data).toEqual(
+      Float32Array.of(2, 4),
+    )
+    expect(float32Output(await run(g.encode(), { x: float32Tensor([2], [2, 4]) }), 'y').data).toEqual(
+      Float32Array.of(2, 4),
+    )
+  })
+
+  test('a loop carries values from round to round and keeps each one\u2019s, with weights that stay in their file', async () => {
+    folder = await realpath(await mkdtemp(join(tmpdir(), 'kinora-onnx-')))
+    const file = join(folder, 'weights.safetensors')
+    await writeFile(file, Buffer.from(float32ToBfloat16(Float32Array.of(3, 5)).buffer))
+    const g = graph('repeat')
+    const rounds = g.input('rounds', 'int64', [])
+    const x = g.input('x', 'float32', [2])
+    const { carried, scanned } = g.loop(rounds, [x], (body, round, [value]) => {
+      if (value === undefined) throw new Error('One value is carried.')
+      const weight = body.cast(body.weight('w', 'bfloat16', [2], { file, offset: 0, length: 4 }), 'float32', {
+        first: true,
+      })
+      const next = body.add(body.mul(value, weight), body.cast(round, 'float32'))
+      return { carried: [next], scanned: [body.mul(next, body.scalar('float32', 2))] }
+    })
+    for (const [name, values] of Object.entries({ last: carried, each: scanned }))
+      for (const value of values) g.output(name, value)
+    const outputs = await run(g.encode(), { rounds: int64Tensor([], [3]), x: float32Tensor([2], [1, 1]) })
+    // 3 + 0, 9 + 1, 30 + 2 and 5 + 0, 25 + 1, 130 + 2.
+    expect([...float32Output(outputs, 'last').data]).toEqual([32, 132])
+    expect(outputs['each']).toMatchObject({ shape: [3, 2], data: Float32Array.of(6, 10, 20, 52, 64, 264) })
+  })
+
+  test('rounds and branches whose types do not fit together are refused', () => {
+    const g = graph('g')
+    const x = g.input('x', 'float32', [1])
+    const yes = g.constant('bool', [], [1])
+    expect(() =>
+      g.when(
+        yes,
+        () => [x],
+        (body) => [body.cast(x, 'float16')],
+      ),
+    ).toThrow(/\[float32\] and \[float16\]/)
+    expect(() => g.loop(g.constant('int64', [], [2]), [x], () => ({ carried: [] }))).toThrow(/must hand on/)
+  })
+
+  test('the check for CUDA looks inside', () => {
+    const g = graph('g')
+    const x = g.input('x', 'float32', [1])
+    const { carried } = g.loop(g.constant('int64', [], [2]), [x], (body, _, [value]) => ({
+      carried: value ? [body.op('Acosh', [value])] : [],
+    }))
+    for (const value of carried) g.output('y', value)
+    expect(missingCudaKernels(g.model())).toEqual(['Acosh: not in the table of CUDA kernels'])
   })
 })
 

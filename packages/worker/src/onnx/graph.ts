@@ -1,10 +1,9 @@
 /** Builds a {@link Model} step by step; `operators.ts` adds a method for each operator that we use. */
 
 import { isAbsolute } from 'node:path'
-import type { Attributes } from './attributes.ts'
 import { bytesPerElement, elementCount, type DataType } from './data-type.ts'
 import { encodeModel, weightsRoot } from './encode.ts'
-import type { Dimension, FileRange, Initializer, Model, Node, Value } from './model.ts'
+import type { Attributes, Dimension, FileRange, GraphBody, Initializer, Model, Node, Value } from './model.ts'
 import { float32ToBfloat16, float32ToFloat16 } from '../weights/dtype.ts'
 
 export interface OperatorOptions {
@@ -23,22 +22,30 @@ export type Operand = Value | undefined
 /** The opsets of all our graphs: 22 is the first whose Conv takes bfloat16 on CUDA. */
 const opsets = { '': 22, 'com.microsoft': 1 } as const
 
+/** What a graph and the bodies inside it have in common: names, and everything that stands in the outermost graph. */
+class Scope {
+  readonly first: Node[] = []
+  readonly initializers = new Map<string, Initializer>()
+  readonly constants = new Map<string, Value>()
+  readonly types = new Map<string, DataType>()
+  nodes = 0
+}
+
 export class GraphBuilder {
   readonly name: string
+  protected readonly scope: Scope
   readonly #inputs: Value[] = []
   readonly #outputs: Value[] = []
-  readonly #first: Node[] = []
   readonly #nodes: Node[] = []
-  readonly #initializers = new Map<string, Initializer>()
-  readonly #constants = new Map<string, Value>()
-  readonly #types = new Map<string, DataType>()
 
-  constructor(name: string) {
+  /** @param around for the body of a node: the graph that the node is in */
+  constructor(name: string, around?: GraphBuilder) {
     this.name = name
+    this.scope = around?.scope ?? new Scope()
   }
 
-  /** An input of the graph. A string as a size is a dimension known only at run time. */
-  input(name: string, dtype: DataType, shape: readonly Dimension[]): Value {
+  /** An input of the graph. A string as a size is a dimension known only at run time; inside a body the shape may be left open altogether. */
+  input(name: string, dtype: DataType, shape?: readonly Dimension[]): Value {
     const value = this.#declare({ name, dtype, shape })
     this.#inputs.push(value)
     return value
@@ -70,9 +77,9 @@ export class GraphBuilder {
       )
     }
     if (!isAbsolute(range.file)) throw new Error(`${name}: ${range.file} is not an absolute path.`)
-    if (!this.#initializers.has(name)) {
+    if (!this.scope.initializers.has(name)) {
       this.#declare({ name, dtype, shape })
-      this.#initializers.set(name, { name, dtype, shape, data: range })
+      this.scope.initializers.set(name, { name, dtype, shape, data: range })
     }
     return { name, dtype, shape }
   }
@@ -85,11 +92,11 @@ export class GraphBuilder {
     }
     const key =
       data.byteLength <= 256 ? `${dtype}[${shape.join(',')}]${Buffer.from(data).toString('base64')}` : undefined
-    const known = key === undefined ? undefined : this.#constants.get(key)
+    const known = key === undefined ? undefined : this.scope.constants.get(key)
     if (known !== undefined) return known
-    const value = this.#declare({ name: `constant.${this.#initializers.size}`, dtype, shape })
-    this.#initializers.set(value.name, { name: value.name, dtype, shape, data })
-    if (key !== undefined) this.#constants.set(key, value)
+    const value = this.#declare({ name: `constant.${this.scope.initializers.size}`, dtype, shape })
+    this.scope.initializers.set(value.name, { name: value.name, dtype, shape, data })
+    if (key !== undefined) this.scope.constants.set(key, value)
     return value
   }
 
@@ -118,8 +125,8 @@ export class GraphBuilder {
     dtypes: readonly DataType[],
     options: OperatorOptions = {},
   ): Value[] {
-    const list = options.first === true ? this.#first : this.#nodes
-    const name = `${type}.${this.#first.length + this.#nodes.length}`
+    const list = options.first === true ? this.scope.first : this.#nodes
+    const name = `${type}.${this.scope.nodes++}`
     const values = dtypes.map((dtype, index) =>
       this.#declare({ name: dtypes.length === 1 ? name : `${name}.${index}`, dtype, shape: undefined }),
     )
@@ -134,16 +141,19 @@ export class GraphBuilder {
     return values
   }
 
+  /** What stands in this graph itself: as the body of a node. */
+  body(): GraphBody {
+    return { name: this.name, inputs: this.#inputs, outputs: this.#outputs, nodes: this.#nodes }
+  }
+
   /** The graph as data: for checks that look at its nodes and weights. */
   model(): Model {
     return {
-      name: this.name,
+      ...this.body(),
       opsets,
-      inputs: this.#inputs,
-      outputs: this.#outputs,
-      nodes: [...this.#first, ...this.#nodes],
-      initializers: [...this.#initializers.values()],
-      types: this.#types,
+      nodes: [...this.scope.first, ...this.#nodes],
+      initializers: [...this.scope.initializers.values()],
+      types: this.scope.types,
     }
   }
 
@@ -154,8 +164,8 @@ export class GraphBuilder {
   }
 
   #declare(value: Value): Value {
-    if (this.#types.has(value.name)) throw new Error(`${this.name} has two values named ${value.name}.`)
-    this.#types.set(value.name, value.dtype)
+    if (this.scope.types.has(value.name)) throw new Error(`${this.name} has two values named ${value.name}.`)
+    this.scope.types.set(value.name, value.dtype)
     return value
   }
 }

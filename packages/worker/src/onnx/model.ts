@@ -1,6 +1,5 @@
 /** What a graph consists of before it is written down: plain data, in ONNX's own terms. */
 
-import type { Attributes } from './attributes.ts'
 import type { DataType } from './data-type.ts'
 
 /** A size, or the name of one that is known only when the graph runs. */
@@ -13,6 +12,30 @@ export interface Value {
   /** Known for inputs, constants and weights; `undefined` for what a node computes (ONNX Runtime infers it). */
   readonly shape: readonly Dimension[] | undefined
 }
+
+export interface FloatAttribute {
+  readonly kind: 'float'
+  readonly value: number
+}
+
+/** A small tensor written into the graph itself. */
+export interface TensorAttribute {
+  readonly kind: 'tensor'
+  readonly dtype: DataType
+  readonly shape: readonly number[]
+  readonly bytes: Uint8Array
+}
+
+/** A graph that the node runs: the body of a Loop, a branch of an If. */
+export interface GraphAttribute {
+  readonly kind: 'graph'
+  readonly body: GraphBody
+}
+
+/** A plain number is an integer, a plain array a list of integers. */
+export type Attribute = number | readonly number[] | string | FloatAttribute | TensorAttribute | GraphAttribute
+
+export type Attributes = Readonly<Record<string, Attribute>>
 
 export interface Node {
   readonly name: string
@@ -42,14 +65,18 @@ export interface Initializer {
   readonly data: Uint8Array | FileRange
 }
 
-export interface Model {
+/** A graph inside a node. It sees every value of the graphs around it by name, so weights and constants stand in the outermost one. */
+export interface GraphBody {
   readonly name: string
-  /** Versions by domain; '' is ai.onnx. */
-  readonly opsets: Readonly<Record<string, number>>
   readonly inputs: readonly Value[]
   readonly outputs: readonly Value[]
   readonly nodes: readonly Node[]
+}
+
+export interface Model extends GraphBody {
+  /** Versions by domain; '' is ai.onnx. */
+  readonly opsets: Readonly<Record<string, number>>
   readonly initializers: readonly Initializer[]
-  /** The type of every value, by name. */
+  /** The type of every value by name, those inside bodies included. */
   readonly types: ReadonlyMap<string, DataType>
 }

@@ -159,6 +159,61 @@ export class Graph extends GraphBuilder {
     const { mode = 'linear', padding = 'zeros', alignCorners = false } = options
     return this.op('GridSample', [x, grid], { mode, padding_mode: padding, align_corners: alignCorners ? 1 : 0 })
   }
+
+  /**
+   * Computes one of two branches. Both see every value of this graph, and give as many values of the same types.
+   * @param condition bool, one element
+   */
+  when(condition: Value, then: Branch, otherwise: Branch): Value[] {
+    const branch = (label: string, build: Branch) => {
+      const body = new Graph(`If.${this.scope.nodes}.${label}`, this)
+      const results = build(body)
+      for (const [index, value] of results.entries()) body.output(`${body.name}.${index}`, value)
+      return { attribute: { kind: 'graph', body: body.body() } as const, types: results.map(({ dtype }) => dtype) }
+    }
+    const [yes, no] = [branch('then', then), branch('else', otherwise)]
+    if (yes.types.join() !== no.types.join())
+      throw new Error(`The branches of an If give [${yes.types.join(', ')}] and [${no.types.join(', ')}].`)
+    return this.ops('If', [condition], { then_branch: yes.attribute, else_branch: no.attribute }, yes.types)
+  }
+
+  /**
+   * Runs a body so many times.
+   * @param count int64, a scalar
+   * @param carried what the first round begins with; each round hands its own on to the next
+   * @param build of one round: `round` counts from 0 (int64, a scalar). What it gives as `scanned` is kept from every round
+   * @returns what the last round carried, and the scanned values of all rounds, stacked along a new first axis
+   */
+  loop(
+    count: Value,
+    carried: readonly Value[],
+    build: (body: Graph, round: Value, carried: readonly Value[]) => LoopRound,
+  ): { carried: Value[]; scanned: Value[] } {
+    const body = new Graph(`Loop.${this.scope.nodes}.body`, this)
+    const round = body.input(`${body.name}.round`, 'int64', [])
+    const goesOn = body.input(`${body.name}.goes_on`, 'bool', [])
+    const given = carried.map(({ dtype }, index) => body.input(`${body.name}.carried.${index}`, dtype))
+    const result = build(body, round, given)
+    if (result.carried.map(({ dtype }) => dtype).join() !== carried.map(({ dtype }) => dtype).join())
+      throw new Error(`A round of ${body.name} must hand on what it was given: values of the same number and types.`)
+    const { scanned = [] } = result
+    body.output(`${body.name}.goes_on.next`, goesOn)
+    for (const [index, value] of [...result.carried, ...scanned].entries())
+      body.output(`${body.name}.result.${index}`, value)
+    const types = [...result.carried, ...scanned].map(({ dtype }) => dtype)
+    const inputs = [count, this.constant('bool', [], [1]), ...carried]
+    const values = this.ops('Loop', inputs, { body: { kind: 'graph', body: body.body() } }, types)
+    return { carried: values.slice(0, carried.length), scanned: values.slice(carried.length) }
+  }
+}
+
+/** Builds one branch of a {@link Graph.when}. */
+export type Branch = (body: Graph) => readonly Value[]
+
+/** What one round of a {@link Graph.loop} gives. */
+export interface LoopRound {
+  readonly carried: readonly Value[]
+  readonly scanned?: readonly Value[]
 }
 
 /**
