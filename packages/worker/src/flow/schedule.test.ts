@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { linearQuadraticSigmas, nextSigma, shiftedSigmas, uniformSigmas, type ScheduleConfig } from './schedule.ts'
+import { linearQuadraticSigmas, shiftedSigmas, uniformSigmas, type ScheduleConfig } from './schedule.ts'
 
 const byLength: ScheduleConfig = {
   shift: { kind: 'by-length', baseTokens: 1024, maximumTokens: 4096, baseShift: 0.95, maximumShift: 2.05 },
@@ -33,10 +33,5 @@ describe('schedules', () => {
       expect(sigmas).toHaveLength(steps)
       expect(shiftedSigmas(sigmas, byLength, 500).every(Number.isFinite)).toBe(true)
     }
-  })
-
-  test('the next sigma is the largest one below', () => {
-    expect(nextSigma(Float32Array.of(1, 0.5, 0.25, 0), 0.4)).toBe(0.25)
-    expect(nextSigma(Float32Array.of(1, 0.5, 0.25, 0), 0.25)).toBe(0)
   })
 })

@@ -66,10 +66,3 @@ function stretch(sigmas: readonly number[], terminal: number): number[] {
   // One step alone is pure noise: there is nothing to stretch.
   return scale === 0 ? [...sigmas] : sigmas.map((sigma) => 1 - (1 - sigma) / scale)
 }
-
-/** The scheduled sigma next below this one. */
-export function nextSigma(sigmas: Float32Array, sigma: number): number {
-  let next = 0
-  for (const scheduled of sigmas) if (scheduled < sigma - 1e-6 && scheduled > next) next = scheduled
-  return next
-}

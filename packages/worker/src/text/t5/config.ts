@@ -12,10 +12,12 @@ export interface T5Config {
   readonly epsilon: number
   readonly buckets: number
   readonly maximumDistance: number
+  /** Which layers have a table of position biases: T5's first, whose biases all use, or each its own, as umT5 does. */
+  readonly positionBias: 'first layer' | 'every layer'
 }
 
 export function readT5Config(fields: Fields): T5Config {
-  fields.only('model_type', 't5')
+  fields.only('model_type', 't5', 'umt5')
   fields.only('feed_forward_proj', 'gated-gelu')
   const size = fields.number('d_model')
   return {
@@ -28,5 +30,6 @@ export function readT5Config(fields: Fields): T5Config {
     epsilon: fields.number('layer_norm_epsilon', 1e-6),
     buckets: fields.number('relative_attention_num_buckets', 32),
     maximumDistance: fields.number('relative_attention_max_distance', 128),
+    positionBias: fields.string('model_type', 't5') === 'umt5' ? 'every layer' : 'first layer',
   }
 }

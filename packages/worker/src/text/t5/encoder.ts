@@ -34,15 +34,14 @@ export function buildT5Encoder(config: T5Config, tensors: Tensors, options: Grap
   const ids = g.input('ids', 'int64', ['tokens'])
   const buckets = g.input('buckets', 'int64', ['tokens', 'tokens'])
   const embedding = tensors.has('shared.weight') ? 'shared.weight' : tiedEmbedding
-  const firstAttention = 'encoder.block.0.layer.0.SelfAttention'
-  const biases = p.tensor(`${firstAttention}.relative_attention_bias.weight`, [config.buckets, config.heads], 'float32')
-  const bias = g.cast(g.unsqueeze(g.transpose(g.gather(biases, buckets, 0), [2, 0, 1]), [0]), p.compute)
+  const biasOf = (layer: number) => positionBias(p, config, layer, buckets)
+  const shared = config.positionBias === 'first layer' ? biasOf(0) : undefined
 
   // Gathered before the cast: the table is large, the prompt short.
   let stream = g.cast(g.gather(rawTensor(p, tensors, embedding, [config.vocabulary, config.size]), ids, 0), 'float32')
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `encoder.block.${layer}`
-    stream = g.add(stream, g.cast(attention(p, config, `${name}.layer.0`, stream, bias), 'float32'))
+    stream = g.add(stream, g.cast(attention(p, config, `${name}.layer.0`, stream, shared ?? biasOf(layer)), 'float32'))
     stream = g.add(stream, g.cast(feedForward(p, wide, config, `${name}.layer.1`, stream), 'float32'))
   }
   g.output('embeddings', p.rmsNorm(stream, config.size, config.epsilon, 'encoder.final_layer_norm'), [
@@ -50,6 +49,14 @@ export function buildT5Encoder(config: T5Config, tensors: Tensors, options: Grap
     config.size,
   ])
   return { graph: g, used: new Set([...p.used, ...wide.used]) }
+}
+
+/** `[1, heads, tokens, tokens]` in the compute type: what a layer's table says of the distance from query to key. */
+function positionBias(p: Parameters, config: T5Config, layer: number, buckets: Value): Value {
+  const g = p.graph
+  const name = `encoder.block.${layer}.layer.0.SelfAttention.relative_attention_bias.weight`
+  const table = p.tensor(name, [config.buckets, config.heads], 'float32')
+  return g.cast(g.unsqueeze(g.transpose(g.gather(table, buckets, 0), [2, 0, 1]), [0]), p.compute)
 }
 
 function attention(p: Parameters, config: T5Config, name: string, stream: Value, bias: Value): Value {

@@ -1,6 +1,7 @@
 /** From a prompt and pictures to latents: one pass, or two at growing size. */
 
 import type { Draws } from '../../../flow/draws.ts'
+import { startEuler, startStochasticEuler } from '../../../flow/euler.ts'
 import type { Float32Tensor } from '../../../onnx/index.ts'
 import { tokenCount, type LatentSize } from '../coordinates.ts'
 import { denormalizeLatents, normalizeLatents, unpackLatents } from '../latents.ts'
@@ -143,13 +144,13 @@ export async function runPass(
   const initial = options.initial && { latents: options.initial, sigma: sigmas[0] ?? 1 }
   const start = await startPass(models, settings, options, size, draws, initial)
   hooks.onStage?.('denoise')
+  const begin = recipe.stochastic || models.checkpoint.schedule.stochastic ? startStochasticEuler : startEuler
   const denoiseOptions: DenoiseOptions = {
-    sigmas,
+    sampler: begin({ sigmas, strengths: start.strengths, draws }),
     guidance: (sigma) => guidanceAt(recipe.guidance, sigma),
     prompt: options.prompts.prompt,
     negativePrompt: options.prompts.negativePrompt,
     imageNoise: settings.pictures.length > 0 ? recipe.imageNoise : 0,
-    stochastic: recipe.stochastic || models.checkpoint.schedule.stochastic,
     beforeStep: (step) => hooks.beforeStep?.(step, options.number),
     afterStep: (step, latents) => hooks.afterStep?.(step, options.number, latents),
   }
@@ -165,7 +166,7 @@ async function startPass(
   draws: Draws,
   initial: InitialLatents | undefined,
 ): Promise<DenoiseStart & { extraTokens: number }> {
-  const { kind, latents, causalCoordinates, vae, transformer } = models.checkpoint
+  const { keyframes: knowsKeyframes, latents, causalCoordinates, vae, transformer } = models.checkpoint
   const geometry: Geometry = {
     size,
     compression: vae.config.compression,
@@ -177,7 +178,7 @@ async function startPass(
     keyframes.push({ posterior: await models.encodePixels(at(width, height)), frame, strength })
   }
   const [only] = keyframes
-  if (kind === 'image-to-video' && only !== undefined && initial === undefined) {
+  if (!knowsKeyframes && only !== undefined && initial === undefined) {
     return { ...startImageToVideo(only.posterior, geometry, latents, draws), extraTokens: 0 }
   }
   return startConditioned(keyframes, geometry, transformer.config.inChannels, latents, draws, initial)
