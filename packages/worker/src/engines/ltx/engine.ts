@@ -76,7 +76,7 @@ export async function createLtxEngine(options: LtxEngineOptions): Promise<Engine
     const recipe = chooseRecipe(checkpoint, options.recipe)
     const { provider, reason } = await chooseProvider(options.provider ?? 'auto')
     const precision = choosePrecision(options.precision ?? 'auto', provider)
-    log(`ltx: ${checkpoint.name} (${checkpoint.kind}), recipe ${recipe.name}, ${precision} on ${provider} (${reason})`)
+    log(`ltx: ${checkpoint.name}, recipe ${recipe.name}, ${precision} on ${provider} (${reason})`)
     const models = await createModels(checkpoint, {
       provider,
       compute: computeTypes[precision],
@@ -198,7 +198,7 @@ function defaultsOf(recipe: Recipe): Engine['defaults'] {
   const { guidance } = recipe
   return {
     steps: passSteps(recipe.first),
-    ...(!('sigmas' in guidance) && { guidance_scale: guidance.scale }),
+    ...(guidance.length === 1 && { guidance_scale: guidance[0].scale }),
     ...(needsNegativePrompt(guidance) && { negative_prompt: recipe.negativePrompt }),
   }
 }
@@ -228,8 +228,8 @@ function adjusted(recipe: Recipe, { steps, guidance_scale: scale }: ResolvedSett
   const asked = 'steps' in recipe.first && steps !== undefined && steps !== passSteps(recipe.first)
   const first = asked ? { steps } : recipe.first
   if (scale === undefined) return { ...recipe, first }
-  const rescale = 'sigmas' in recipe.guidance ? 0.7 : recipe.guidance.rescale
-  return { ...recipe, first, guidance: { scale, rescale } }
+  const rescale = recipe.guidance.length > 1 ? 0.7 : recipe.guidance[0].rescale
+  return { ...recipe, first, guidance: [{ from: 1, scale, rescale }] }
 }
 
 /** A step's cost grows with its tokens. */

@@ -10,13 +10,7 @@
  */
 
 export { createLtxEngine, type LtxEngineOptions, type Precision } from './engine.ts'
-export {
-  openCheckpoint,
-  readModelIndex,
-  type Checkpoint,
-  type CheckpointKind,
-  type CheckpointLocation,
-} from './ltx-video/checkpoint.ts'
+export { openCheckpoint, readModelIndex, type Checkpoint, type CheckpointLocation } from './ltx-video/checkpoint.ts'
 export { createModels, type LtxModels, type ModelOptions } from './ltx-video/models.ts'
 export { generateLatents, type GenerateHooks, type GivenPicture, type VideoSettings } from './ltx-video/generate.ts'
 export { decodeVideo, type DecodeOptions } from './vae/decode-video.ts'

@@ -21,12 +21,6 @@ import {
 import { readSingleFileConfig, renamedTensors } from './single-file.ts'
 import type { TransformerConfig } from './transformer.ts'
 
-/**
- * How a picture steers the video. `image-to-video` (0.9.0, 0.9.1): it is the first latent frame, which is never noised. `condition` (0.9.5 and later):
- * pictures at any frame, with a strength.
- */
-export type CheckpointKind = 'image-to-video' | 'condition'
-
 export interface Part<Config> {
   readonly config: Config
   readonly tensors: Tensors
@@ -35,7 +29,8 @@ export interface Part<Config> {
 export interface Checkpoint {
   /** The folder's or file's name: recipes are chosen by it. */
   readonly name: string
-  readonly kind: CheckpointKind
+  /** Whether it was trained for pictures at any frame and of any strength (0.9.5 and later), or for the first frame alone, wholly given (0.9.0, 0.9.1). */
+  readonly keyframes: boolean
   readonly transformer: Part<TransformerConfig>
   readonly vae: Part<VaeConfig>
   readonly textEncoder: Part<T5Config>
@@ -83,13 +78,13 @@ export async function openCheckpoint(location: CheckpointLocation): Promise<Chec
 }
 
 /**
- * Which kind of pipeline a model_index.json names.
+ * Whether a model_index.json names the pipeline for keyframes.
  * @throws EngineError `unsupported_checkpoint` for any other model, LTX-2 among them
  */
-export function readModelIndex(index: Fields): CheckpointKind {
+export function readModelIndex(index: Fields): boolean {
   const name = index.string('_class_name')
-  if (name === 'LTXConditionPipeline') return 'condition'
-  if (name === 'LTXImageToVideoPipeline' || name === 'LTXPipeline') return 'image-to-video'
+  if (name === 'LTXConditionPipeline') return true
+  if (name === 'LTXImageToVideoPipeline' || name === 'LTXPipeline') return false
   const ltx2 = name.startsWith('LTX2') ? ' LTX-2 is not supported yet.' : ''
   throw new EngineError(
     'unsupported_checkpoint',
@@ -110,18 +105,18 @@ async function openFolder(location: CheckpointLocation): Promise<Checkpoint> {
     vaeFields.raw('downsample_type') !== undefined &&
     vae.encoder.blocks.some((block) => block.kind === 'space-to-depth') &&
     schedule.shift.kind === 'factor'
-  const kind = named === 'image-to-video' && newer ? 'condition' : named
+  const keyframes = named || newer
   const vaeTensors = (await openWeights(join(folder, 'vae'))).tensors
   const common = await openCommon(location, folder)
   return {
     name: location.name ?? basename(folder),
-    kind,
+    keyframes,
     transformer: { config: transformer, tensors: (await openWeights(join(folder, 'transformer'))).tensors },
     vae: { config: vae, tensors: vaeTensors },
     schedule,
-    sampler: kind === 'condition' ? 'linear-quadratic' : 'uniform',
-    paddingIsRead: kind === 'image-to-video',
-    causalCoordinates: kind === 'condition',
+    sampler: keyframes ? 'linear-quadratic' : 'uniform',
+    paddingIsRead: !keyframes,
+    causalCoordinates: keyframes,
     latents: await readStatistics(vaeTensors, vae),
     decodeTimestepScale: await readDecodeScale(vaeTensors),
     ...common,
@@ -132,15 +127,15 @@ async function openSingleFile(location: CheckpointLocation): Promise<Checkpoint>
   const weights = await readSafetensors(location.path)
   const config = readSingleFileConfig(metadataConfig(location.path, weights))
   const vaeTensors = renamedTensors(weights.tensors, 'vae')
-  const kind = config.sampler === 'LinearQuadratic' || config.causalCoordinates ? 'condition' : 'image-to-video'
+  const keyframes = config.sampler === 'LinearQuadratic' || config.causalCoordinates
   return {
     name: location.name ?? basename(location.path),
-    kind,
+    keyframes,
     transformer: { config: config.transformer, tensors: renamedTensors(weights.tensors, 'transformer') },
     vae: { config: config.vae, tensors: vaeTensors },
     schedule: config.schedule,
     sampler: config.sampler === 'LinearQuadratic' ? 'linear-quadratic' : 'uniform',
-    paddingIsRead: kind === 'image-to-video',
+    paddingIsRead: !keyframes,
     causalCoordinates: config.causalCoordinates,
     ...(config.allowedSigmas && { allowedSigmas: config.allowedSigmas }),
     latents: await readStatistics(vaeTensors, config.vae),
@@ -165,9 +160,11 @@ async function openCommon(
 ): Promise<Pick<Checkpoint, 'textEncoder' | 'tokenizerFolder' | 'upsampler'>> {
   const textEncoder = location.textEncoder ?? join(folder, 'text_encoder')
   const upsampler = location.latentUpsampler ?? (await findLatentUpsampler(folder, basename(location.path)))
+  const textConfig = await readConfig(join(textEncoder, 'config.json'))
+  textConfig.only('model_type', 't5')
   return {
     textEncoder: {
-      config: readT5Config(await readConfig(join(textEncoder, 'config.json'))),
+      config: readT5Config(textConfig),
       tensors: (await openWeights(textEncoder)).tensors,
     },
     tokenizerFolder: location.tokenizer ?? join(folder, 'tokenizer'),

@@ -19,7 +19,11 @@ describe('passes', () => {
   })
 
   test('scheduled guidance holds from the first sigma not above it', () => {
-    const guidance = { sigmas: [1, 0.9, 0.5], scale: [1, 6, 2], rescale: [1, 0.5, 0] }
+    const guidance = [
+      { from: 1, scale: 1, rescale: 1 },
+      { from: 0.9, scale: 6, rescale: 0.5 },
+      { from: 0.5, scale: 2, rescale: 0 },
+    ] as const
     expect([1, 0.95, 0.9, 0.6, 0.1].map((sigma) => guidanceAt(guidance, sigma).scale)).toEqual([1, 6, 6, 2, 2])
   })
 })

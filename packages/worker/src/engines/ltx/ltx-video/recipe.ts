@@ -1,6 +1,6 @@
 /** A recipe: everything about a video that is neither the weights nor the request. */
 
-import type { Guidance } from '../../../flow/guidance.ts'
+import { isGuided, type Guidance } from '../../../flow/guidance.ts'
 import { linearQuadraticSigmas, shiftedSigmas, uniformSigmas } from '../../../flow/schedule.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
@@ -10,11 +10,10 @@ export type Pass =
   /** Descending, without the final 0. */
   | { readonly sigmas: readonly number[] }
 
-/** Guidance that changes on the way: each entry holds from the first sigma that is not above it. */
-export interface GuidanceSchedule {
-  readonly sigmas: readonly number[]
-  readonly scale: readonly number[]
-  readonly rescale: readonly number[]
+/** Guidance that changes on the way: a step holds from its sigma down to the next one's. */
+export interface GuidanceStep extends Guidance {
+  /** 0..1. */
+  readonly from: number
 }
 
 export interface MultiScale {
@@ -30,7 +29,8 @@ export interface MultiScale {
 export interface Recipe {
   readonly name: string
   readonly first: Pass
-  readonly guidance: Guidance | GuidanceSchedule
+  /** By falling sigma; the last holds to the end, the first also above its own. */
+  readonly guidance: readonly [GuidanceStep, ...GuidanceStep[]]
   /** What the prompt is kept away from, where guidance is on and the request says nothing. */
   readonly negativePrompt: string
   /** Tokens that a prompt is cut to. */
@@ -70,15 +70,12 @@ function throughTimestep(sigma: number): number {
   return Math.fround(Math.fround(sigma * 1000) / 1000)
 }
 
-/** The guidance in force at a sigma. */
-export function guidanceAt(guidance: Guidance | GuidanceSchedule, sigma: number): Guidance {
-  if (!('sigmas' in guidance)) return guidance
-  const found = guidance.sigmas.findIndex((from) => from <= sigma)
-  const index = found === -1 ? guidance.sigmas.length - 1 : found
-  return { scale: guidance.scale[index] ?? 1, rescale: guidance.rescale[index] ?? 0 }
+/** The guidance in force at a sigma: the first step that does not begin below it, as the authors' code looks it up. */
+export function guidanceAt(steps: Recipe['guidance'], sigma: number): Guidance {
+  return steps.find(({ from }) => from <= sigma) ?? steps.at(-1) ?? steps[0]
 }
 
 /** Whether any step needs the negative prompt. */
-export function needsNegativePrompt(guidance: Guidance | GuidanceSchedule): boolean {
-  return 'sigmas' in guidance ? guidance.scale.some((scale) => scale > 1) : guidance.scale > 1
+export function needsNegativePrompt(steps: Recipe['guidance']): boolean {
+  return steps.some(isGuided)
 }

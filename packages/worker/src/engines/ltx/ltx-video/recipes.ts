@@ -11,7 +11,7 @@ const negativePrompt = 'worst quality, inconsistent motion, blurry, jittery, dis
 
 const undistilled = {
   first: { steps: 40 },
-  guidance: { scale: 3, rescale: 0.7 },
+  guidance: [{ from: 1, scale: 3, rescale: 0.7 }],
   negativePrompt,
   decodeTimestep: 0.05,
   decodeNoise: 0.025,
@@ -19,12 +19,12 @@ const undistilled = {
 } as const
 
 /** One picture that stays as it is, prompts of 128 tokens. */
-const older = { ...undistilled, maximumTokens: 128, imageNoise: 0 } as const
+const older = { ...undistilled, keyframes: false, maximumTokens: 128, imageNoise: 0 } as const
 /** Keyframes with a little noise, prompts of 256 tokens. */
-const newer = { ...undistilled, maximumTokens: 256, imageNoise: 0.15 } as const
+const newer = { ...undistilled, keyframes: true, maximumTokens: 256, imageNoise: 0.15 } as const
 const distilled = {
   ...newer,
-  guidance: { scale: 1, rescale: 0 },
+  guidance: [{ from: 1, scale: 1, rescale: 0 }],
   first: { sigmas: [1, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725] },
 } as const
 const secondPass = { downscale: 2 / 3, second: { sigmas: [0.9094, 0.725, 0.4219] }, adain: 1, toneMap: 0 } as const
@@ -32,14 +32,20 @@ const secondPass = { downscale: 2 / 3, second: { sigmas: [0.9094, 0.725, 0.4219]
 const large = {
   ...newer,
   first: { steps: 30 },
-  guidance: {
-    sigmas: [1, 0.996, 0.9933, 0.985, 0.9767, 0.9008, 0.618],
-    scale: [1, 1, 6, 8, 6, 1, 1],
-    rescale: [1, 1, 0.5, 0.5, 1, 1, 1],
-  },
+  guidance: [
+    { from: 1, scale: 1, rescale: 1 },
+    { from: 0.996, scale: 1, rescale: 1 },
+    { from: 0.9933, scale: 6, rescale: 0.5 },
+    { from: 0.985, scale: 8, rescale: 0.5 },
+    { from: 0.9767, scale: 6, rescale: 1 },
+    { from: 0.9008, scale: 1, rescale: 1 },
+    { from: 0.618, scale: 1, rescale: 1 },
+  ],
 } as const
 
 interface KnownRecipe extends Recipe {
+  /** Whether it is for checkpoints that know keyframes: a name may say what the configs deny. */
+  readonly keyframes: boolean
   /** Hub ids, folder and file names it is for. */
   readonly for: RegExp
   readonly about: string
@@ -67,7 +73,7 @@ export const recipes: readonly KnownRecipe[] = [
     for: /0\.9\.6.*distilled/i,
     about: '0.9.6 distilled, 2B: 8 steps, stochastic, no guidance',
     first: { steps: 8 },
-    guidance: { scale: 1, rescale: 0 },
+    guidance: [{ from: 1, scale: 1, rescale: 0 }],
     stochastic: true,
   },
   {
@@ -87,13 +93,12 @@ export const recipes: readonly KnownRecipe[] = [
  * @throws EngineError `unknown_recipe` that lists the known ones
  */
 export function chooseRecipe(
-  checkpoint: Pick<Checkpoint, 'name' | 'kind' | 'transformer' | 'vae' | 'allowedSigmas'>,
+  checkpoint: Pick<Checkpoint, 'name' | 'keyframes' | 'transformer' | 'vae' | 'allowedSigmas'>,
   asked?: string,
 ): Recipe {
   if (asked !== undefined) return recipeNamed(asked)
   const named = recipes.find((recipe) => recipe.for.test(checkpoint.name))
-  if (named !== undefined && named.maximumTokens === recipeNamed(recipeOfKind(checkpoint)).maximumTokens) return named
-  return recipeNamed(recipeOfKind(checkpoint))
+  return named?.keyframes === checkpoint.keyframes ? named : recipeNamed(byConfigs(checkpoint))
 }
 
 function recipeNamed(name: string): Recipe {
@@ -105,13 +110,13 @@ function recipeNamed(name: string): Recipe {
   )
 }
 
-function recipeOfKind({
-  kind,
+function byConfigs({
+  keyframes,
   transformer,
   vae,
   allowedSigmas,
-}: Pick<Checkpoint, 'kind' | 'transformer' | 'vae' | 'allowedSigmas'>): string {
-  if (kind === 'image-to-video') return vae.config.decoder.timestepConditioning ? '2b-0.9.1' : '2b-0.9.0'
+}: Pick<Checkpoint, 'keyframes' | 'transformer' | 'vae' | 'allowedSigmas'>): string {
+  if (!keyframes) return vae.config.decoder.timestepConditioning ? '2b-0.9.1' : '2b-0.9.0'
   const large = transformer.config.headSize >= 128
   if (allowedSigmas !== undefined) return large ? '13b-distilled' : '2b-0.9.8-distilled'
   return large ? '13b-dev' : '2b-0.9.5'

@@ -97,7 +97,7 @@ export function recipeOf(settings: Fields): Recipe {
   return {
     name: 'case',
     first: { steps: settings.number('num_inference_steps') },
-    guidance: { scale: settings.number('guidance_scale'), rescale: settings.number('guidance_rescale') },
+    guidance: [{ from: 1, scale: settings.number('guidance_scale'), rescale: settings.number('guidance_rescale') }],
     negativePrompt: settings.string('negative_prompt'),
     maximumTokens: settings.number('max_sequence_length'),
     imageNoise: settings.number('image_cond_noise_scale', 0),

@@ -140,7 +140,7 @@ function secondPassSettings(
     framesPerSecond: first.number('frame_rate'),
     recipe: {
       ...recipeOf(first),
-      guidance: { scale: second.number('guidance_scale'), rescale: 0 },
+      guidance: [{ from: 1, scale: second.number('guidance_scale'), rescale: 0 }],
       imageNoise: second.number('image_cond_noise_scale'),
     },
   }
