@@ -63,6 +63,9 @@ export async function startPostgres(): Promise<Service> {
   await start()
   return {
     url,
+    get pid() {
+      return child.pid ?? 0
+    },
     start,
     // The postmaster's children notice that it has gone, and end.
     kill: () => end(child, 'SIGKILL'),

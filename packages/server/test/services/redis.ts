@@ -53,6 +53,9 @@ export async function startRedis(): Promise<Service> {
   await start()
   return {
     url,
+    get pid() {
+      return child.pid ?? 0
+    },
     start,
     kill: () => end(child, 'SIGKILL'),
     async dispose() {

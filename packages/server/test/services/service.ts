@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process'
 
 export interface Service {
   readonly url: string
+  /** Of the process that runs now. */
+  readonly pid: number
   /** kill -9, as if the machine had gone. */
   kill(): Promise<void>
   /** On the same port and data, after {@link kill}. */
