@@ -42,6 +42,15 @@ describe('the size of a video nobody gave a size for', () => {
     expect(frameSize({ width, height })).toEqual({ width: expectedWidth, height: expectedHeight })
   })
 
+  test.each([
+    ['ten times as wide as high', 10_000, 1000, 1536, 384],
+    ['ten times as high as wide', 1000, 10_000, 384, 1536],
+    ['four times as wide, the last that is kept whole', 4000, 1000, 1536, 384],
+    ['a little less', 3000, 1000, 1344, 448],
+  ])('%s: %ix%i becomes %ix%i, never a ribbon', (_name, width, height, expectedWidth, expectedHeight) => {
+    expect(frameSize({ width, height })).toEqual({ width: expectedWidth, height: expectedHeight })
+  })
+
   test('any picture at all gives a legal size near the area of 1024x576, and not far from its own shape', () => {
     const random = randomNumbers(1)
     for (let round = 0; round < 5000; round++) {

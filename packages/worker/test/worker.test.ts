@@ -119,6 +119,23 @@ describe('a job', () => {
     expect(server.claims[0]).toMatchObject({ model: 'camera' })
   })
 
+  test("the engine's work is the job's progress from 10 to 90", async () => {
+    start()
+    add('job-1', 'none')
+    await ended('job-1')
+    const told = new Map(
+      events.flatMap((event) => (event.type === 'progress' ? [[event.detail ?? event.stage, event.progress]] : [])),
+    )
+    // The engine calls frame n of 9 a progress of n / 9.
+    expect(told.get('frame 3')).toBeCloseTo(10 + (80 * 3) / 9, 6)
+    expect(told.get('frame 8')).toBeCloseTo(10 + (80 * 8) / 9, 6)
+    const beats = lease('job-1')!.heartbeats.filter(({ stage }) => stage === 'generating')
+    for (const { progress } of beats) {
+      expect(progress).toBeGreaterThanOrEqual(10)
+      expect(progress).toBeLessThanOrEqual(90)
+    }
+  })
+
   test('heartbeats keep coming while the engine computes without a pause', async () => {
     start({ hangTimeout: 4 })
     add('job-1', 'hang')

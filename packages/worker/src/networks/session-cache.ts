@@ -65,16 +65,23 @@ export class SessionCache {
     if (!this.#options.keepLoaded) await this.close()
     const { graph, inflatedBytes } = load()
     const { provider, threads, freeMemory = availableMemory } = this.#options
-    // Copying the weights is faster to run, but needs them once over while they are rearranged.
-    const weightsStayInFiles = inflatedBytes * 2 > freeMemory()
     const session = await openSession(graph, {
       provider,
-      weightsStayInFiles,
+      weightsStayInFiles: staysInFiles(inflatedBytes, freeMemory()),
       ...(threads !== undefined && { threads }),
     })
     this.#open.set(name, session)
     return session
   }
+}
+
+/**
+ * Whether weights are better read from their files: copying them is faster to run, but needs them once over while they are rearranged.
+ * @param inflatedBytes of the weights as float32
+ * @param freeBytes of memory
+ */
+export function staysInFiles(inflatedBytes: number, freeBytes: number): boolean {
+  return inflatedBytes * 2 > freeBytes
 }
 
 /** Bytes that can still be had, container limits included. */
