@@ -1,9 +1,11 @@
 /** Where each thing of a job lies in the storage. */
 import { createHash } from 'node:crypto'
 
-/** The picture of a job. The name is the original contract's, whatever the format: the object's content type tells it. */
-export function inputKey(jobId: string): string {
-  return `inputs/${jobId}/input.jpg`
+/**
+ * A picture of a job; 0 is the first. The first one's name is the original contract's, whatever the format: the object's content type tells it.
+ */
+export function inputKey(jobId: string, index = 0): string {
+  return `inputs/${jobId}/${index === 0 ? 'input.jpg' : index}`
 }
 
 /** A picture that a tenant has put before a job names it. Every tenant has a name space of his own. */
