@@ -42,12 +42,32 @@ export interface CoreOptions {
   readonly retention?: { readonly completed?: number | undefined; readonly failed?: number | undefined } | undefined
   /** Seconds a lease lives without a heartbeat, at least 1. Default 30. */
   readonly leaseSeconds?: number | undefined
+  /** For tests of bounds: how pictures are fetched. */
+  readonly inputs?: InputLimits | undefined
   /** For tests of time-bound things: the delays of repeated deliveries. Default {@link DELIVERY_SCHEDULE}. */
   readonly deliveryDelays?: readonly number[] | undefined
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly clock?: (() => number) | undefined
   /** In /health. */
   readonly version?: string | undefined
+}
+
+/** How pictures are fetched: bounds of this process, so `n` processes have `n` times as much. */
+export interface InputLimits {
+  /** Fetches held at a time, and how many of them one tenant may have. */
+  readonly claims?: number
+  readonly claimsPerTenant?: number
+  /** Pictures fetched at a time, and how many of them for one tenant from one host. */
+  readonly fetches?: number
+  readonly fetchesPerHost?: number
+  /** Milliseconds for one picture. */
+  readonly timeout?: number
+  /** Milliseconds from one try to the next; their number and one is that of the tries. */
+  readonly delays?: readonly number[]
+  /** Milliseconds before a picture is looked at again that could not be kept because our own storage or queue is away. */
+  readonly whenAway?: number
+  /** Milliseconds after which the fetch of a dead process is taken by another. */
+  readonly lockDuration?: number
 }
 
 export interface WebhookOptions {
@@ -134,6 +154,17 @@ export interface Events {
   ): AsyncIterable<Snapshot>
 }
 
+/** Uploads. */
+export interface Uploads {
+  /**
+   * Looks at an upload that has arrived, and keeps it only if it is a picture.
+   * @param key where it lies: {@link uploadKey}
+   * @returns null where nothing is there any more
+   * @throws ImageError
+   */
+  arrived(key: string): Promise<ImageInfo | null>
+}
+
 /** The tenants' webhook secrets. */
 export interface WebhookSecrets {
   /** The tenant's signing secret, `whsec_…`. */
@@ -148,6 +179,7 @@ export interface Core {
   readonly jobs: Jobs
   readonly leases: Leases
   readonly events: Events
+  readonly uploads: Uploads
   readonly webhookSecrets: WebhookSecrets
   /** Never throws and never hangs: `redis` is `"ok"` or says what is wrong; counts are the last known ones then. */
   health(): Promise<Health>

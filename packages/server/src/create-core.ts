@@ -5,7 +5,8 @@ import { DELIVERY_SCHEDULE } from './deliveries/schedule.ts'
 import { createSecrets } from './deliveries/secrets.ts'
 import { createEvents } from './events/events.ts'
 import { createHealth } from './health.ts'
-import { createInputs } from './inputs/input.ts'
+import { deliveryOptions } from './jobs/delivery.ts'
+import { createInputs, createUploads } from './inputs/index.ts'
 import { createHubs } from './leases/hubs.ts'
 import { createLeaseBook } from './leases/lease-book.ts'
 import { startMaintenance } from './maintenance.ts'
@@ -16,7 +17,8 @@ import { createReader } from './reading/reader.ts'
 import { createVideoUrl } from './reading/video-url.ts'
 import { createMonitor } from './stores/monitor.ts'
 import { createEnd } from './transitions/end.ts'
-import { createTransitions } from './transitions/index.ts'
+import { createLine, createRefuse, createTransitions } from './transitions/index.ts'
+import { createInputJobs } from './transitions/input-jobs.ts'
 import { giveBack } from './transitions/release.ts'
 
 /** Seconds: the original contract's. */
@@ -59,18 +61,53 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const monitor = createMonitor(store, clock)
   const presence = createPresence(history, clock)
   const secrets = createSecrets(options.webhooks)
-  const inputs = createInputs(options)
+  const uploads = createUploads({ storage, inspect: options.inspectImage })
   const reader = createReader({ queues, history, storage, presence })
-  const end = createEnd(reader)
+  const kept = {
+    removeOnComplete: { age: retention.completed },
+    removeOnFail: { age: retention.failed },
+  }
+  const end = createEnd({
+    reader,
+    history,
+    queues,
+    clock,
+    deliveryOptions: deliveryOptions(schedule.length, kept),
+  })
+  const inputs = await createInputs({
+    bullmq: queues.bullmq,
+    connection: queues.connection,
+    models,
+    storage,
+    fetch,
+    inspect: options.inspectImage,
+    jobs: createInputJobs({
+      history,
+      line: createLine({ queues }, { retention, deliveryAttempts: schedule.length }),
+      refuse: createRefuse({ end, queues, reader }),
+    }),
+    limits: options.inputs,
+    logger,
+  })
   const leases = createLeaseBook({ queues, history, reader, presence, clock, leaseDuration })
-  const transitions = createTransitions(
-    { queues, history, storage, reader, inputs, presence, end, leases, logger, clock, leaseDuration },
-    { retention, deliveryAttempts: schedule.length },
-  )
+  const transitions = createTransitions({
+    queues,
+    history,
+    storage,
+    reader,
+    inputs,
+    uploads,
+    presence,
+    end,
+    leases,
+    logger,
+    clock,
+    leaseDuration,
+  })
   const hubs = createHubs({ queues, presence, monitor, logger, prepare: transitions.claim, giveBack })
   const events = createEvents({ queues, reader, history, clock, logger })
   const deliveries = await startDeliveries({ queues, reader, history, secrets, fetch, schedule, logger, clock })
-  const maintenance = startMaintenance({ queues, history, reader, end, retention, clock, logger })
+  const maintenance = startMaintenance({ queues, history, reader, inputs, end, retention, clock, logger })
   for (const model of queues.all) {
     model.worker.on('stalled', (jobId) => {
       transitions.stalled(model, jobId).catch((error: unknown) => logger.warn({ job_id: jobId, error }, 'a dead lease'))
@@ -97,15 +134,16 @@ export async function createCore(options: CoreOptions): Promise<Core> {
       release: transitions.release,
     },
     events,
+    uploads,
     webhookSecrets: secrets,
-    health: createHealth({ queues, monitor, presence, backend: store.name, version, clock }),
+    health: createHealth({ queues, inputs, monitor, presence, backend: store.name, version, clock }),
     close() {
       closing ??= (async () => {
         maintenance.close()
         hubs.close()
-        inputs.close()
         // With the store down several of these would wait for ever.
         await within(CLOSE_WITHIN, async () => {
+          await inputs.close()
           await queues.closeWorkers()
           await deliveries.close()
           await events.close()

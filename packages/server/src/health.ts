@@ -1,5 +1,6 @@
 /** How the server stands: it never throws and never hangs. */
 import type { Health } from '@kinora/protocol'
+import type { Inputs } from './inputs/index.ts'
 import type { Presence } from './models/presence.ts'
 import type { Queues } from './queues.ts'
 import type { Monitor } from './stores/monitor.ts'
@@ -11,6 +12,7 @@ const FRESH = 1500
 
 export interface HealthOptions {
   readonly queues: Queues
+  readonly inputs: Pick<Inputs, 'count'>
   readonly monitor: Monitor
   readonly presence: Presence
   readonly backend: StoreName
@@ -29,6 +31,7 @@ const NONE: Counts = { pending: 0, processing: 0, completed: 0, failed: 0 }
 
 export function createHealth({
   queues,
+  inputs,
   monitor,
   presence,
   backend,
@@ -45,12 +48,15 @@ export function createHealth({
     counting = reach(async () => {
       const all = await Promise.all(
         queues.all.map(async ({ model, queue }) => {
-          const counts = await queue.getJobCounts('waiting', 'prioritized', 'delayed', 'active', 'completed', 'failed')
+          const [counts, fetching] = await Promise.all([
+            queue.getJobCounts('waiting', 'prioritized', 'delayed', 'active', 'completed', 'failed'),
+            inputs.count(model),
+          ])
           const of = (name: string): number => counts[name] ?? 0
           return [
             model,
             {
-              pending: of('waiting') + of('prioritized') + of('delayed'),
+              pending: of('waiting') + of('prioritized') + of('delayed') + fetching,
               processing: of('active'),
               completed: of('completed'),
               failed: of('failed'),

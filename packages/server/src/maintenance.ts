@@ -1,16 +1,24 @@
 /** What the server does by itself, once a minute: keeps ends that a crash left unwritten, ends what nobody will, drops what is too old. */
 import type { Logger } from 'pino'
+import type { Inputs } from './inputs/index.ts'
 import type { Queues } from './queues.ts'
 import type { Reader } from './reading/reader.ts'
 import type { History } from './stores/history.ts'
 import type { End } from './transitions/end.ts'
+import { isReady, type ReadyJob } from './transitions/line.ts'
 
 const EVERY = 60_000
 
 /** Open jobs looked at in one round. */
 const BATCH = 1000
 
-/** Milliseconds after which a record without a job in the queue is no request in progress any more. */
+/** Milliseconds after which a record without a job in a queue is no request in progress any more. */
+const UNQUEUED_AFTER = 30_000
+
+/** The priority of a job that was forgotten: it has waited longer than it should. */
+const HEAD = 1
+
+/** Milliseconds after which a record of a server before 0.2, which does not say where its picture comes from, is given up. */
 const ORPHAN_AFTER = 10 * 60_000
 
 /** Virtual time starts anew past this, half of what BullMQ can count, once nothing waits. */
@@ -20,6 +28,7 @@ export interface MaintenanceOptions {
   readonly queues: Queues
   readonly history: History
   readonly reader: Reader
+  readonly inputs: Pick<Inputs<ReadyJob>, 'begin'>
   readonly end: End
   readonly retention: { readonly completed: number; readonly failed: number }
   readonly clock: () => number
@@ -33,7 +42,7 @@ export interface Maintenance {
 }
 
 export function startMaintenance(options: MaintenanceOptions): Maintenance {
-  const { queues, history, reader, end, retention, clock, logger } = options
+  const { queues, history, reader, inputs, end, retention, clock, logger } = options
 
   async function run(): Promise<void> {
     // Ends are kept before the queue is allowed to drop their jobs.
@@ -56,7 +65,13 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     if (!record || !queues.models.includes(record.model)) return
     const live = await reader.live(record)
     if (!live) {
-      if (clock() - record.created_at < ORPHAN_AFTER) return
+      const age = clock() - record.created_at
+      if (isReady(record)) {
+        // A server died between the record and the queue, or the queue lost it. One whose pictures are being fetched is not changed by this.
+        if (age >= UNQUEUED_AFTER && !(await history.get(jobId))?.final) await inputs.begin(record, HEAD)
+        return
+      }
+      if (age < ORPHAN_AFTER) return
       logger.error({ job_id: jobId }, 'the queue does not know this job any more')
       const now = clock()
       await history.finish(jobId, {

@@ -6,6 +6,7 @@ import { type GuardedFetch, isPassingStatus } from '../net/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { InputError } from './input-error.ts'
 import type { Slots } from './slots.ts'
+import { readPicture } from './uploads.ts'
 
 export interface BringOptions {
   readonly storage: Storage
@@ -47,19 +48,9 @@ export function createBring({ storage, fetch, inspect, slots, timeout }: BringOp
   }
 
   async function readUpload(key: string): Promise<Uint8Array> {
-    const object = await storage.get(key)
-    if (!object) {
-      throw new InputError('image_missing', 'The uploaded picture is no longer there.', { retryable: false })
-    }
-    if (object.size > MAX_IMAGE_BYTES) {
-      await object.body.cancel()
-      throw new InputError(
-        'image_too_large',
-        `The picture has ${object.size} bytes; at most ${MAX_IMAGE_BYTES} are allowed.`,
-        { retryable: false },
-      )
-    }
-    return new Uint8Array(await new Response(object.body).arrayBuffer())
+    const upload = await readPicture(storage, key)
+    if (upload) return upload.bytes
+    throw new InputError('image_missing', 'The uploaded picture is no longer there.', { retryable: false })
   }
 }
 

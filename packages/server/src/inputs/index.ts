@@ -1,4 +1,5 @@
 /** The pictures of jobs, until they lie in the storage. */
-export { InputError } from './input-error.ts'
-export { createInputs, type InputLimits, type Inputs } from './inputs.ts'
+export { InputError, storageUnavailable } from './input-error.ts'
+export { createUploads, type UploadBook } from './uploads.ts'
+export { createInputs, type Inputs } from './inputs.ts'
 export type { InputJobs, PicturedJob } from './jobs-port.ts'

@@ -25,6 +25,14 @@ export class InputError extends Error {
   }
 }
 
+/** The refusal while the storage is away. */
+export function storageUnavailable(cause: unknown): ApiError {
+  return new ApiError('storage_unavailable', 'The storage cannot be reached at present. Try again.', {
+    retryAfter: 5,
+    cause,
+  })
+}
+
 /** Whatever went wrong while a picture was brought in, in a job's words. */
 export function toInputError(error: unknown): InputError {
   if (error instanceof InputError) return error

@@ -8,6 +8,7 @@ import { createPictureHosts, type PictureHosts } from '../../test/services/pictu
 import { postgresMissing, startPostgres } from '../../test/services/postgres.ts'
 import { redisMissing, startRedis } from '../../test/services/redis.ts'
 import type { Service } from '../../test/services/service.ts'
+import type { InputLimits } from '../core.ts'
 import { inspectImage } from '../images/index.ts'
 import { inputKey } from '../jobs/keys.ts'
 import { createDiskStorage, type Storage, StorageError } from '../storage/index.ts'
@@ -15,7 +16,7 @@ import { embedded } from '../stores/embedded/index.ts'
 import { postgres } from '../stores/postgres/index.ts'
 import { redis } from '../stores/redis/index.ts'
 import type { Store, StoreDriver } from '../stores/store.ts'
-import { createInputs, type InputError, type InputLimits, type Inputs, type PicturedJob } from './index.ts'
+import { createInputs, type InputError, type Inputs, type PicturedJob } from './index.ts'
 
 const logger = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' })
 const MODELS = ['camera', 'other'] as const
@@ -109,7 +110,7 @@ describe.each(stores)('pictures on $kind', ({ kind, missing, start }) => {
         pictures: urls.map((url) => ({ from: { url } })),
       }
       book.waiting.set(job.job_id, job)
-      await inputs?.add(job, numbers)
+      await inputs?.begin(job, numbers)
       return job
     }
     const inLine = (job: PicturedJob) => expect.poll(() => book.line, { timeout: 15_000 }).toContain(job.job_id)

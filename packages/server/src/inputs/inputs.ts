@@ -2,9 +2,11 @@
  * Brings the pictures of jobs into the storage before a worker hears of them. A job whose pictures have to be fetched waits in a queue of its own; when they
  * lie in `inputs/{job_id}/`, checked, it goes into the line of workers. No lease ever waits for a stranger's server.
  */
+import type { InputLimits } from '../core.ts'
 import { inputKey } from '../jobs/keys.ts'
 import { joinSignals } from '../join-signals.ts'
-import type { Storage } from '../storage/index.ts'
+import type { JobPicture } from '../jobs/picture.ts'
+import { type Storage, StorageError } from '../storage/index.ts'
 import { type BringOptions, createBring } from './bring.ts'
 import { type ClaimedFetch, createFetchQueues, type FetchOutcome, type FetchQueuesOptions } from './fetch-queue.ts'
 import { createFlights, type Flight } from './flights.ts'
@@ -14,36 +16,23 @@ import { createShare } from './share.ts'
 import { createSlots } from './slots.ts'
 import { PICTURE_TIMEOUT, putBackDelay, TRY_DELAYS } from './tries.ts'
 
-/** Bounds of this process; `n` processes have `n` times as much. */
-export interface InputLimits {
-  /** Fetches held at a time, and how many of them one tenant may have. */
-  readonly claims?: number
-  readonly claimsPerTenant?: number
-  /** Pictures fetched at a time, and how many of them for one tenant from one host. */
-  readonly fetches?: number
-  readonly fetchesPerHost?: number
-  /** Milliseconds for one picture. */
-  readonly timeout?: number
-  /** Milliseconds from one try to the next; their number and one is that of the tries. */
-  readonly delays?: readonly number[]
-  /** Milliseconds before a picture is looked at again that could not be kept because our own storage or queue is away. */
-  readonly whenAway?: number
-  /** Milliseconds after which the fetch of a dead process is taken by another. */
-  readonly lockDuration?: number
-}
-
-export interface InputsOptions
+export interface InputsOptions<Job extends PicturedJob>
   extends
     Pick<FetchQueuesOptions, 'bullmq' | 'connection' | 'models' | 'logger'>,
     Pick<BringOptions, 'fetch' | 'inspect'> {
   readonly storage: Storage
-  readonly jobs: InputJobs
+  readonly jobs: InputJobs<Job>
   readonly limits?: InputLimits | undefined
 }
 
-export interface Inputs {
-  /** Lets the pictures of a job be fetched; the job is put into the line of workers when they are there. Adding twice is adding once. */
-  add(job: PicturedJob, priority: number): Promise<void>
+export interface Inputs<Job extends PicturedJob = PicturedJob> {
+  /**
+   * Gets the pictures of a job into place. Uploads that were looked at are linked at once; where that is all, the job goes into the line of workers now.
+   * Otherwise the rest is fetched, and the job goes there when it has come. Repeating it changes nothing.
+   */
+  begin(job: Job, priority: number): Promise<'in line' | 'fetching'>
+  /** Brings the pictures of a job in now, without the queue. @throws InputError */
+  bring(job: Pick<PicturedJob, 'job_id' | 'tenant' | 'pictures'>): Promise<void>
   /** Whether the pictures of a job are still being fetched. */
   has(job: { readonly job_id: string; readonly model: string }): Promise<boolean>
   /** Ends the fetch of a job that was canceled or deleted, at once where this process has it and within a second or two where another has. */
@@ -55,7 +44,7 @@ export interface Inputs {
 
 const DONE: FetchOutcome = { done: true }
 
-export async function createInputs(options: InputsOptions): Promise<Inputs> {
+export async function createInputs<Job extends PicturedJob>(options: InputsOptions<Job>): Promise<Inputs<Job>> {
   const { storage, jobs, limits = {}, logger } = options
   const { claims = 128, claimsPerTenant = 32, delays = TRY_DELAYS, whenAway = 5000, lockDuration = 15_000 } = limits
   const tries = delays.length + 1
@@ -96,7 +85,10 @@ export async function createInputs(options: InputsOptions): Promise<Inputs> {
   }
 
   /** All at once; the first that will never be had ends the others. */
-  async function bringAll({ job_id: jobId, tenant, pictures }: PicturedJob, flying: AbortSignal): Promise<void> {
+  async function bringAll(
+    { job_id: jobId, tenant, pictures }: Pick<PicturedJob, 'job_id' | 'tenant' | 'pictures'>,
+    flying: AbortSignal,
+  ): Promise<void> {
     const hopeless = new AbortController()
     const { signal, release } = joinSignals([flying, hopeless.signal])
     const failures: InputError[] = []
@@ -132,15 +124,39 @@ export async function createInputs(options: InputsOptions): Promise<Inputs> {
     return DONE
   }
 
+  /** Whether it lies in its place now. What cannot be linked is left to the queue, which finds out why. */
+  async function link(jobId: string, { from }: JobPicture, index: number): Promise<boolean> {
+    if (!('key' in from) || !from.checked) return false
+    try {
+      await storage.link(from.key, inputKey(jobId, index), from.checked)
+      return true
+    } catch (error) {
+      if (error instanceof StorageError) return false
+      throw error
+    }
+  }
+
   return {
-    add: ({ job_id: jobId, tenant, model, created_at: timestamp, pictures }, priority) =>
-      queues.add({ jobId, tenant, model, priority, timestamp, pictures: pictures.length }),
+    async begin(job, priority) {
+      const { job_id: jobId, tenant, model, created_at: timestamp, pictures } = job
+      const linked = await Promise.all(pictures.map((picture, index) => link(jobId, picture, index)))
+      if (!linked.includes(false)) {
+        await jobs.line(job, priority)
+        return 'in line'
+      }
+      await queues.add({ jobId, tenant, model, priority, timestamp, pictures: pictures.length })
+      return 'fetching'
+    },
+    async bring(job) {
+      const flight = flights.begin(job.job_id)
+      await bringAll(job, flight.signal).finally(() => flight.land())
+    },
     has: ({ job_id: jobId, model }) => queues.has(model, jobId),
     async drop({ job_id: jobId, model }) {
       flights.abort(jobId)
       await queues.drop(model, jobId)
     },
-    count: queues.count,
+    count: (model) => queues.count(model),
     async close() {
       flights.close()
       await queues.close()

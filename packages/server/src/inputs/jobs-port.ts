@@ -12,16 +12,17 @@ export interface PicturedJob {
   readonly pictures: readonly JobPicture[]
 }
 
-export interface InputJobs {
+/** @typeParam Job what the store keeps of a job, of which the inputs know a part */
+export interface InputJobs<Job extends PicturedJob = PicturedJob> {
   /** The job, as long as it waits: null once it has ended, was canceled or is gone. */
-  waiting(jobId: string): Promise<PicturedJob | null>
+  waiting(jobId: string): Promise<Job | null>
   /** Whether objects of the job are to be kept: not once it was canceled or is gone. */
   isKept(jobId: string): Promise<boolean>
   /**
    * Puts the job into the line of workers: its pictures are there. Repeating it changes nothing.
    * @param priority drawn when the job was accepted
    */
-  line(job: PicturedJob, priority: number): Promise<void>
+  line(job: Job, priority: number): Promise<void>
   /** Ends a job whose picture will not be had. */
   refuse(jobId: string, error: InputError): Promise<void>
 }

@@ -13,6 +13,10 @@ export function uploadKey(tenant: string, uploadId: string): string {
   return `uploads/${tenantSegment(tenant)}/${uploadId}`
 }
 
+export function isUploadKey(key: string): boolean {
+  return key.startsWith('uploads/')
+}
+
 /** The results of a job, once a lease's have been promoted. */
 export function outputKeys(jobId: string): { readonly video: string; readonly poster: string } {
   return { video: `outputs/${jobId}/output.mp4`, poster: `outputs/${jobId}/poster.jpg` }

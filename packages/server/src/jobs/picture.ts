@@ -2,6 +2,23 @@
 
 /** A picture as a job's record keeps it. The first stands at the beginning of the video. */
 export interface JobPicture {
-  /** Somebody's URL, or an object of the tenant's. */
-  readonly from: { readonly url: string } | { readonly key: string }
+  readonly from: PictureUrl | PictureUpload
+}
+
+/** Somebody's URL. */
+export interface PictureUrl {
+  readonly url: string
+}
+
+/** An object of the tenant's. */
+export interface PictureUpload {
+  readonly key: string
+  /** What was found when it was looked at; absent while nobody has. */
+  readonly checked?: CheckedUpload | undefined
+}
+
+/** That an upload is a picture, and which bytes that was said of. */
+export interface CheckedUpload {
+  readonly etag: string
+  readonly contentType: string
 }

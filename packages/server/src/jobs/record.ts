@@ -1,5 +1,6 @@
 /** What the server writes down about a job beside the queue: who asked for what, how it ended, who holds it. */
 import type { Job, RequestedSettings, WebhookState } from '@kinora/protocol'
+import type { JobPicture } from './picture.ts'
 
 /** What stays the same about a job from its acceptance on. */
 export interface JobRecord {
@@ -11,6 +12,8 @@ export interface JobRecord {
   /** Of the request, for the comparison of repeated ones. Absent without an idempotency key. */
   readonly request_hash?: string | undefined
   readonly settings: RequestedSettings
+  /** Absent in jobs of servers before 0.2, whose pictures are named in BullMQ's data alone. */
+  readonly pictures?: readonly JobPicture[] | undefined
   readonly webhook_url?: string | undefined
 }
 

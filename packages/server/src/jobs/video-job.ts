@@ -1,14 +1,17 @@
 /** What of a job lies in BullMQ: the record of its state while it lives. */
 import type { Job as BullJob } from 'bullmq'
 import type { JobStage, RequestedSettings, ResolvedSettings } from '@kinora/protocol'
+import type { JobPicture } from './picture.ts'
 
 /** Written once when the job is accepted. Only a cancel writes it again: two writers would lose each other's. */
 export interface VideoData {
   readonly tenant: string
   readonly model: string
   readonly settings: RequestedSettings
-  /** Where the picture comes from: a URL, or an object of the tenant's. */
-  readonly image: { readonly url: string } | { readonly key: string }
+  /** All pictures, which lie at their keys. Absent in jobs of servers before 0.2, whose picture may still have to be brought in. */
+  readonly pictures?: readonly JobPicture[] | undefined
+  /** Where the first picture comes from, for servers before 0.2. */
+  readonly image: JobPicture['from']
   readonly webhook_url?: string | undefined
   /** Milliseconds since 1970. */
   readonly canceled_at?: number | undefined

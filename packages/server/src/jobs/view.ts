@@ -1,6 +1,7 @@
 /** BullMQ's job as the wire's job. Pure functions. */
 import { createHash } from 'node:crypto'
 import { type FinalStatus, isFinal, type Job, type JobStatus } from '@kinora/protocol'
+import type { Ending } from './ending.ts'
 import type { FinalSnapshot, JobRecord } from './record.ts'
 import { parseFailure, type VideoJob, type VideoProgress, type VideoResult } from './video-job.ts'
 
@@ -68,6 +69,41 @@ export function viewOf(record: JobRecord, bull: VideoJob, state: QueueState): Jo
   function failure(): { error_message: string; error_code: string } {
     const { code, message } = parseFailure(bull.failedReason ?? 'The job failed.')
     return { error_message: message, error_code: code }
+  }
+}
+
+/** A job that no worker can have yet, or that has just been put into their line. */
+export function waitingView(record: JobRecord, isFetching: boolean): JobView {
+  return {
+    job: {
+      job_id: record.job_id,
+      status: 'queued',
+      ...(isFetching ? { stage: 'fetching' as const } : {}),
+      created_at: iso(record.created_at),
+      model: record.model,
+      attempt: 0,
+      ...record.settings,
+    },
+  }
+}
+
+/** The end of a job that never was in the line of workers. */
+export function finalOutsideTheLine(record: JobRecord, ending: Ending, now: number): FinalSnapshot {
+  const { stage: _, ...waiting } = waitingView(record, false).job
+  const ended = { ...waiting, completed_at: iso(now) }
+  switch (ending.status) {
+    case 'completed':
+      return { job: { ...ended, status: 'completed', progress: 100 }, video: ending.result.video, finished_at: now }
+    case 'failed':
+      return {
+        job: { ...ended, status: 'failed', error_code: ending.code, error_message: ending.message },
+        finished_at: now,
+      }
+    case 'canceled':
+      return {
+        job: { ...ended, status: 'canceled', error_code: 'canceled', canceled_at: iso(now) },
+        finished_at: now,
+      }
   }
 }
 

@@ -4,7 +4,7 @@ import { ApiError } from '../api-error.ts'
 import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
 import type { Snapshot } from '../jobs/request.ts'
 import type { VideoJob } from '../jobs/video-job.ts'
-import { finalOf, hasEnded, type JobView, type QueueState, revisionOf, viewOf } from '../jobs/view.ts'
+import { finalOf, hasEnded, type JobView, type QueueState, revisionOf, viewOf, waitingView } from '../jobs/view.ts'
 import type { Presence } from '../models/presence.ts'
 import type { ModelQueue, Queues } from '../queues.ts'
 import type { Storage } from '../storage/index.ts'
@@ -30,15 +30,15 @@ export interface Reader {
   record(jobId: string): Promise<JobRecord | null>
   /** BullMQ's job, or null where it has dropped it. */
   live(record: JobRecord): Promise<LiveJob | null>
-  /** How a job stands; null where neither the queue nor history knows its state. */
-  view(entry: HistoryEntry): Promise<JobView | null>
+  /** How a job stands. One that is neither in the line nor ended waits for its pictures. */
+  view(entry: HistoryEntry): Promise<JobView>
   /** The job for the wire, with signed URLs. */
   present(entry: HistoryEntry, view: JobView): Promise<Job>
   /** @throws ApiError `job_not_found` */
   job(jobId: string, tenant?: string): Promise<Job>
   /** For streams: null when the job is gone. */
   snapshot(jobId: string): Promise<Snapshot | null>
-  /** Writes the end of a job into history, if it has ended. */
+  /** Writes the end of a job into history, if it has ended. @returns how it stands; null when it is gone */
   keepEnd(jobId: string): Promise<JobView | null>
   /** Forgets a removed job. */
   forget(jobId: string): void
@@ -99,7 +99,10 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
     async view(entry) {
       if (entry.final) return entry.final
       const live = await reader.live(entry.record)
-      return live ? viewOf(entry.record, live.bull, live.state) : null
+      if (live) return viewOf(entry.record, live.bull, live.state)
+      // It may have ended, and BullMQ have dropped it, since the entry was read.
+      const now = await reach(() => history.get(entry.record.job_id))
+      return now?.final ?? waitingView(entry.record, isFetched(entry.record))
     },
 
     async present(entry, { job, video, poster_key }) {
@@ -119,9 +122,7 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
 
     async job(jobId, tenant) {
       const entry = await reader.entry(jobId, tenant)
-      const view = await reader.view(entry)
-      if (!view) throw notFound()
-      return reader.present(entry, view)
+      return reader.present(entry, await reader.view(entry))
     },
 
     async snapshot(jobId) {
@@ -138,17 +139,20 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
           return null
         }
         entry = kept
-        view = kept.final ?? view
+        view = kept.final ?? view ?? waitingView(record, isFetched(record))
       }
-      if (!view) return null
       const job = await reader.present(entry, view)
       return { revision: revisionOf(job), job }
     },
 
     async keepEnd(jobId) {
       const record = await reader.record(jobId)
-      const live = record && (await reader.live(record))
-      if (!record || !live) return null
+      if (!record) return null
+      const live = await reader.live(record)
+      if (!live) {
+        const entry = await reach(() => history.get(jobId))
+        return entry && reader.view(entry)
+      }
       const view = viewOf(record, live.bull, live.state)
       const final = finalOf(view)
       if (final) await reach(() => history.finish(jobId, final))
@@ -164,6 +168,11 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
   async function resultUrl(key: string): Promise<string> {
     return storage.publicUrl?.(key) ?? storage.presignGet(key, { expiresIn: RESULT_EXPIRES })
   }
+}
+
+/** Whether pictures of the job have to be fetched: not where it named nothing but uploads that had been looked at. */
+function isFetched({ pictures = [] }: JobRecord): boolean {
+  return pictures.some(({ from }) => 'url' in from || !from.checked)
 }
 
 export function notFound(): ApiError {

@@ -16,9 +16,8 @@ import { ApiError } from '../api-error.ts'
 import type { ImageSource } from '../core.ts'
 import { check } from '../http/body.ts'
 import type { KinoraContext } from '../http/context.ts'
-import { inspectImage } from '../images/index.ts'
 import { uploadKey } from '../jobs/keys.ts'
-import type { Storage } from '../storage/index.ts'
+import type { RouteParts } from './parts.ts'
 import { json, type Route, route } from './route.ts'
 
 /** The picture, and room for the other fields. */
@@ -84,7 +83,7 @@ export const generateRoutes: readonly Route[] = [
       const { context, tenant } = request
       const idempotencyKey = readIdempotencyKey(context)
       const { uploaded, ...asked } = isForm(context)
-        ? await readForm(context, tenant, storage)
+        ? await readForm(context, tenant, { core, storage })
         : fromRequest(await request.body())
       try {
         const { job, repeated } = await core.jobs.accept(tenant, asked, { idempotencyKey })
@@ -96,7 +95,9 @@ export const generateRoutes: readonly Route[] = [
         context.header('location', publicUrl() + paths.job(job.job_id))
         return context.json(job, 201)
       } catch (error) {
-        if (uploaded) await storage.delete(uploaded).catch(() => undefined)
+        // What was refused needs no picture; but a job may have been made of what failed for our own reasons, and will be gone on with.
+        const refused = error instanceof ApiError && error.status < 500
+        if (uploaded && refused) await storage.delete(uploaded).catch(() => undefined)
         throw error
       }
     },
@@ -127,7 +128,11 @@ function fromRequest({ image_url, upload_id, ...request }: ParsedGenerateRequest
   })
 }
 
-async function readForm(context: KinoraContext, tenant: string, storage: Storage): Promise<Asked> {
+async function readForm(
+  context: KinoraContext,
+  tenant: string,
+  { core, storage }: Pick<RouteParts, 'core' | 'storage'>,
+): Promise<Asked> {
   const form = await context.req.parseBody().catch((cause: unknown) => {
     throw new ApiError('invalid_request', 'The multipart/form-data body cannot be read.', { cause })
   })
@@ -147,10 +152,10 @@ async function readForm(context: KinoraContext, tenant: string, storage: Storage
     })
   }
   const bytes = new Uint8Array(await image.arrayBuffer())
-  const { contentType } = await inspectImage(bytes)
   const upload_id = randomUUID()
   const uploaded = uploadKey(tenant, upload_id)
-  await storage.put(uploaded, bytes, { contentType })
+  await storage.put(uploaded, bytes, { contentType: image.type || 'application/octet-stream' })
+  await core.uploads.arrived(uploaded)
   const digest = createHash('sha256').update(bytes).digest('hex')
   return { image: { upload_id, digest }, request, uploaded }
 }

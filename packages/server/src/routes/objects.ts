@@ -1,4 +1,6 @@
 /** `/storage/*`: the disk driver's signed URLs. A bucket serves its own. */
+import { ImageError } from '../images/index.ts'
+import { isUploadKey } from '../jobs/keys.ts'
 import { STORAGE_PATH } from '../storage/index.ts'
 import { type Route, route } from './route.ts'
 
@@ -12,10 +14,17 @@ export const objectRoutes: readonly Route[] = (['get', 'put'] as const).map((met
     hidden: true,
     chatty: true,
     answers: {},
-    handle({ context }, { storage }) {
+    async handle({ context }, { core, storage }) {
       const key = context.req.param('key')
       if (!storage.serve || key === undefined) return context.notFound()
-      return storage.serve(context.req.raw, key)
+      const answer = await storage.serve(context.req.raw, key)
+      if (method === 'put' && answer.ok && isUploadKey(key)) {
+        // Whoever put it hears at once that it is no picture. Where that cannot be told now, its job finds out.
+        await core.uploads.arrived(key).catch((error: unknown) => {
+          if (error instanceof ImageError) throw error
+        })
+      }
+      return answer
     },
   }),
 )

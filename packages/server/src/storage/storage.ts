@@ -30,6 +30,13 @@ export interface PutOptions {
   readonly maxBytes?: number | undefined
 }
 
+export interface LinkOptions {
+  /** Of the new object. */
+  readonly contentType: string
+  /** The etag that the bytes had when they were looked at. */
+  readonly etag: string
+}
+
 export interface PresignPutOptions {
   /** The one `Content-Type` that is accepted. */
   readonly contentType: string
@@ -75,6 +82,13 @@ export interface Storage {
 
   /** @throws StorageError `not_found` when there is nothing at `from` */
   copy(from: string, to: string): Promise<ObjectInfo>
+
+  /**
+   * Makes the object's bytes an object of another key as well, without moving them where the storage can. What happens to one afterwards does not touch
+   * the other.
+   * @throws StorageError `not_found` when there is nothing at `from`, or other bytes than those that were looked at
+   */
+  link(from: string, to: string, options: LinkOptions): Promise<ObjectInfo>
 
   /**
    * Moves an object to its final key, replacing what was there. Readers of `to` see the old object or the new one, never a part. A crash in

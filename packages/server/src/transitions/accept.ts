@@ -1,136 +1,95 @@
 /**
  * Accept: a tenant's request becomes a job.
  *
- * From `none`, by the tenant. The record is written first, in one step with the job's turn; then BullMQ's job. A repeated request with the same idempotency
- * key finishes what a crash left undone. Then: once it is answered, the job is in the queue and survives the process.
+ * From `none`, by the tenant. What the request names is looked at first; then the record is written, in one step with the job's turn, and from then on it is never
+ * undone: a repeat may have used it. Then: the pictures are brought into place, and the job goes into the line of workers. A repeated request with the same
+ * idempotency key finishes what a crash left undone, and so does the server by itself. Once it is answered, the job survives the process.
  */
 import { randomInt } from 'node:crypto'
 import type { Job } from '@kinora/protocol'
 import { MAX_SEED } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
 import type { Jobs } from '../core.ts'
-import { type InputError, storageUnavailable } from '../inputs/input.ts'
-import { DELIVERY_QUEUE, deliveryOptions } from '../jobs/delivery.ts'
+import { storageUnavailable } from '../inputs/index.ts'
 import { jobIdFor, requestHash } from '../jobs/job-id.ts'
 import { uploadKey } from '../jobs/keys.ts'
-import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
-import { ATTEMPTS, BACKOFF, type VideoData } from '../jobs/video-job.ts'
-import type { JobView } from '../jobs/view.ts'
+import type { JobPicture } from '../jobs/picture.ts'
+import type { HistoryEntry } from '../jobs/record.ts'
+import type { ImageSource } from '../jobs/request.ts'
+import { type JobView, waitingView } from '../jobs/view.ts'
 import { StorageError } from '../storage/index.ts'
 import { reach } from '../stores/outage.ts'
+import { isReady, type ReadyJob } from './line.ts'
 import type { TransitionParts } from './parts.ts'
 
-export interface AcceptOptions {
-  /** Seconds that BullMQ keeps an ended job. */
-  readonly retention: { readonly completed: number; readonly failed: number }
-  readonly deliveryAttempts: number
-  /** Ends a job whose picture will never be one. */
-  readonly refuse: (jobId: string, error: InputError) => Promise<void>
-}
-
-export function createAccept(parts: TransitionParts, options: AcceptOptions): Jobs['accept'] {
-  const { queues, history, storage, reader, inputs, clock } = parts
+export function createAccept(parts: TransitionParts): Jobs['accept'] {
+  const { queues, history, reader, inputs, uploads, clock } = parts
 
   return async (tenant, accepted, { idempotencyKey } = {}) => {
     const { image, request } = accepted
     const model = queues.of(request.model ?? queues.models[0] ?? '').model
-    const source = 'image_url' in image ? { url: image.image_url } : { key: uploadKey(tenant, image.upload_id) }
+    const jobId = jobIdFor(tenant, idempotencyKey)
+    const hash = idempotencyKey === undefined ? undefined : requestHash(accepted, model)
+
+    const picture = await find(tenant, image)
+    if (!picture) {
+      // The same request may have found it, and made its job, before the upload was removed.
+      const before = hash === undefined ? null : await reach(() => history.get(jobId))
+      if (before) return { job: await repeat(before, hash), repeated: true }
+      throw uploadNotFound()
+    }
 
     const { model: _, webhook_url, seed = randomInt(MAX_SEED + 1), ...settings } = request
-    const record: JobRecord = {
-      job_id: jobIdFor(tenant, idempotencyKey),
+    const record: ReadyJob = {
+      job_id: jobId,
       tenant,
       model,
       created_at: clock(),
-      ...(idempotencyKey === undefined ? {} : { request_hash: requestHash(accepted, model) }),
+      ...(hash === undefined ? {} : { request_hash: hash }),
       settings: withoutUndefined({ ...settings, seed }),
+      pictures: [picture],
       ...(webhook_url === undefined ? {} : { webhook_url }),
     }
-    if ('key' in source && idempotencyKey === undefined) await mustExist(source.key)
-
     const { created, entry, priority } = await reach(() => history.register(record))
-    if (!created) return repeat(entry, record, source, priority)
-    if ('key' in source && idempotencyKey !== undefined) {
-      await mustExist(source.key).catch(async (error: unknown) => {
-        await reach(() => history.remove(record.job_id)).catch(() => undefined)
-        throw error
-      })
-    }
-    return { job: await add(entry, source, priority), repeated: false }
+    if (!created) return { job: await repeat(entry, hash, priority), repeated: true }
+    return { job: await reader.present(entry, await begin(record, priority)), repeated: false }
   }
 
   /** The same key again: the same answer, unless it asks for something else. */
-  async function repeat(entry: HistoryEntry, asked: JobRecord, source: VideoData['image'], priority: number) {
+  async function repeat(entry: HistoryEntry, hash: string | undefined, priority?: number): Promise<Job> {
     const { record } = entry
-    if (record.request_hash !== asked.request_hash) {
+    if (record.request_hash !== hash) {
       throw new ApiError(
         'idempotency_mismatch',
         'This Idempotency-Key was used for a request with other parameters. Use a new key for a new job.',
       )
     }
-    const view = await reader.view(entry)
-    // The first call wrote the record and then lost the store: it was told so, and this one finishes its work.
-    if (!view) return { job: await add(entry, source, priority), repeated: true }
-    return { job: await reader.present(entry, view), repeated: true }
+    // The first call may have written the record and then lost the store: it was told so, and this one finishes its work.
+    const unfinished = priority !== undefined && !entry.final && isReady(record) && !(await reader.live(record))
+    const view = unfinished ? await begin(record, priority) : await reader.view(entry)
+    return reader.present(entry, view)
   }
 
-  async function add(entry: HistoryEntry, image: VideoData['image'], priority: number): Promise<Job> {
-    const { record } = entry
-    const { job_id: jobId, tenant, model, settings, webhook_url } = record
-    const { name } = queues.of(model)
-    const data: VideoData = { tenant, model, settings, image, ...(webhook_url === undefined ? {} : { webhook_url }) }
-    const kept = {
-      removeOnComplete: { age: options.retention.completed },
-      removeOnFail: { age: options.retention.failed },
-    }
-    const video = {
-      jobId,
-      priority,
-      timestamp: record.created_at,
-      attempts: ATTEMPTS,
-      backoff: { type: 'exponential', delay: BACKOFF },
-      ...kept,
-    }
-    const job = { name: 'video', queueName: name, data, opts: video }
-    // The delivery is the job's parent: BullMQ releases it in the same step in which the job ends, well or badly.
-    const flow =
-      webhook_url === undefined
-        ? job
-        : {
-            name: 'webhook',
-            queueName: DELIVERY_QUEUE,
-            data: { job_id: jobId, tenant, url: webhook_url },
-            opts: { jobId, ...deliveryOptions(options.deliveryAttempts, kept) },
-            children: [{ ...job, opts: { ...video, ignoreDependencyOnFailure: true } }],
-          }
-    await reach(() => queues.add(flow))
-    inputs.begin(jobId, image, (error) => options.refuse(jobId, error))
-    return reader.present(entry, firstView(record))
+  async function begin(record: ReadyJob, priority: number): Promise<JobView> {
+    const where = await reach(() => inputs.begin(record, priority))
+    return waitingView(record, where === 'fetching')
   }
 
-  async function mustExist(key: string): Promise<void> {
-    const found = await storage.head(key).catch((error: unknown) => {
+  /** Where the picture comes from, looked at as far as that can be done at once; null for an upload that is not there. */
+  async function find(tenant: string, image: ImageSource): Promise<JobPicture | null> {
+    if ('image_url' in image) return { from: { url: image.image_url } }
+    const key = uploadKey(tenant, image.upload_id)
+    const found = await uploads.find(key).catch((error: unknown) => {
       throw error instanceof StorageError && !error.permanent ? storageUnavailable(error) : error
     })
-    if (found) return
-    throw new ApiError('upload_not_found', 'There is no such upload: PUT the picture to its upload_url first.', {
-      issues: [{ path: 'upload_id', message: 'names an upload that is not there' }],
-    })
+    return found && { from: { key, ...(found.checked ? { checked: found.checked } : {}) } }
   }
 }
 
-/** The job as it is the moment it was added. */
-function firstView(record: JobRecord): JobView {
-  return {
-    job: {
-      job_id: record.job_id,
-      status: 'queued',
-      created_at: new Date(record.created_at).toISOString(),
-      model: record.model,
-      attempt: 0,
-      ...record.settings,
-    },
-  }
+function uploadNotFound(): ApiError {
+  return new ApiError('upload_not_found', 'There is no such upload: PUT the picture to its upload_url first.', {
+    issues: [{ path: 'upload_id', message: 'names an upload that is not there' }],
+  })
 }
 
 function withoutUndefined<T extends object>(fields: T): T {

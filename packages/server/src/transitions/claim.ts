@@ -6,14 +6,14 @@
  * history, and the worker gets a lease.
  */
 import type { Lease } from '@kinora/protocol'
-import { InputError, storageUnavailable } from '../inputs/input.ts'
+import { InputError, storageUnavailable } from '../inputs/index.ts'
 import { inputKey, leaseKeys } from '../jobs/keys.ts'
 import type { VideoJob, VideoProgress } from '../jobs/video-job.ts'
 import { attemptsUsed, progressOf } from '../jobs/view.ts'
 import type { ModelQueue } from '../queues.ts'
 import { StorageError } from '../storage/index.ts'
 import { reach } from '../stores/outage.ts'
-import { putBack } from './end.ts'
+import { type Locked, putBack } from './end.ts'
 import { failAttempt } from './fail.ts'
 import type { TransitionParts } from './parts.ts'
 import { endOverdue } from './stalled.ts'
@@ -35,7 +35,7 @@ export interface Claimed {
 export type Claim = (model: ModelQueue, claimed: Claimed) => Promise<Lease | null>
 
 export function createClaim(parts: TransitionParts): Claim {
-  const { history, storage, inputs, leases, logger, clock, leaseDuration } = parts
+  const { history, storage, inputs, leases, end, logger, clock, leaseDuration } = parts
 
   return async (model, { jobId, token, worker }) => {
     const bull = await reach(() => model.queue.getJob(jobId))
@@ -44,19 +44,13 @@ export function createClaim(parts: TransitionParts): Claim {
     if (bull.priority > 0) history.claimed(model.model, bull.priority).catch(() => undefined)
     if (await endOverdue(parts, locked)) return null
 
-    const stopKeeping = leases.keep(bull, token)
-    try {
-      await inputs.ensure(jobId, bull.data.image)
-    } catch (error) {
-      if (!(error instanceof InputError)) {
-        await putBack(model, locked)
-        throw error
-      }
-      await failAttempt(parts, locked, { code: error.code, message: error.message, retryable: !error.permanent })
+    // It ended, or was deleted, while its pictures were brought in.
+    const entry = await reach(() => history.get(jobId))
+    if (!entry || entry.final) {
+      await end.asHolder('cancel', locked, { status: 'canceled' })
       return null
-    } finally {
-      stopKeeping()
     }
+    if (bull.data.pictures === undefined && !(await bringOld(locked))) return null
 
     const used = attemptsUsed(bull)
     const before = progressOf(bull)
@@ -78,6 +72,23 @@ export function createClaim(parts: TransitionParts): Claim {
     } catch (error) {
       await putBack(model, locked)
       throw error instanceof StorageError && !error.permanent ? storageUnavailable(error) : error
+    }
+  }
+
+  /** A job that a server before 0.2 put into the line, before its picture was there. @returns whether it is there now */
+  async function bringOld(locked: Locked): Promise<boolean> {
+    const { bull, token } = locked
+    const stopKeeping = leases.keep(bull, token)
+    try {
+      await inputs.bring({ job_id: bull.id ?? '', tenant: bull.data.tenant, pictures: [{ from: bull.data.image }] })
+      return true
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      const { code, message, retryable } = error
+      await failAttempt(parts, locked, { code, message, retryable })
+      return false
+    } finally {
+      stopKeeping()
     }
   }
 

@@ -5,7 +5,7 @@
  * that a late worker overwrites nothing. What is no video costs an attempt. Then: the tenant is told.
  */
 import type { LeaseEnd, ResolvedSettings } from '@kinora/protocol'
-import { storageUnavailable } from '../inputs/input.ts'
+import { storageUnavailable } from '../inputs/index.ts'
 import { asHolder, leaseLost } from '../leases/lease-book.ts'
 import { dropResults, promoteResults, ResultError } from '../leases/results.ts'
 import { StorageError } from '../storage/index.ts'

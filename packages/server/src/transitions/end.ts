@@ -5,11 +5,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { UnrecoverableError } from 'bullmq'
+import type { deliveryOptions } from '../jobs/delivery.ts'
 import type { Ending } from '../jobs/ending.ts'
 import { failureText, type VideoJob } from '../jobs/video-job.ts'
-import { type JobView, progressOf } from '../jobs/view.ts'
-import { isRefusal, type ModelQueue } from '../queues.ts'
+import { finalOutsideTheLine, type JobView, progressOf } from '../jobs/view.ts'
+import { isRefusal, type ModelQueue, type Queues } from '../queues.ts'
 import type { Reader } from '../reading/reader.ts'
+import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
 import { asHolder } from '../leases/lease-book.ts'
 import type { EndingTransition, EndOf } from './table.ts'
@@ -33,6 +35,15 @@ export interface End {
     locked: Locked,
     ending: Ending & { status: EndOf<Name> },
   ): Promise<JobView | null>
+  /**
+   * Ends a job that is not in the line of workers yet.
+   * @returns false where it has got there meanwhile
+   */
+  outsideTheLine<Name extends EndingTransition>(
+    transition: Name,
+    job: { readonly model: ModelQueue; readonly jobId: string },
+    ending: Ending & { status: EndOf<Name> },
+  ): Promise<boolean>
   /** Ends a job whoever holds it. */
   anyway<Name extends EndingTransition>(
     transition: Name,
@@ -41,17 +52,60 @@ export interface End {
   ): Promise<JobView | null>
 }
 
-export function createEnd(reader: Reader): End {
+/** Looks at a job that may get into the line of workers at any moment. */
+export const LOOKS = TRIES
+
+export interface EndParts {
+  readonly reader: Reader
+  readonly history: History
+  readonly queues: Queues
+  readonly clock: () => number
+  /** Of a delivery in BullMQ. */
+  readonly deliveryOptions: ReturnType<typeof deliveryOptions>
+}
+
+export function createEnd(parts: EndParts): End {
+  const { reader } = parts
   return {
     async asHolder(_transition, locked, ending) {
       await asHolder(() => apply(ending, locked))
       return reader.keepEnd(locked.bull.id ?? '')
     },
+    outsideTheLine: (_transition, { model, jobId }, ending) => endOutsideTheLine(parts, model, jobId, ending),
     async anyway(_transition, { model, jobId }, ending) {
-      await settle(model, jobId, ending)
+      // Its pictures may come, and the job get into the line, between the two.
+      for (let look = 0; look < LOOKS; look++) {
+        if (await settle(model, jobId, ending)) break
+        if (await endOutsideTheLine(parts, model, jobId, ending)) break
+      }
       return reader.keepEnd(jobId)
     },
   }
+}
+
+/**
+ * Ends a job that is not in the line of workers yet: its pictures are being fetched. The first end that is written stays.
+ * @returns whether there is nothing left to end
+ */
+async function endOutsideTheLine(
+  { reader, history, queues, clock, deliveryOptions: options }: EndParts,
+  model: ModelQueue,
+  jobId: string,
+  ending: Ending,
+): Promise<boolean> {
+  const entry = await reach(() => history.get(jobId))
+  if (!entry || entry.final) return true
+  const live = await reader.live(entry.record)
+  if (live) return live.state === 'ended'
+  const { record } = entry
+  const now = clock()
+  await reach(() => history.finish(jobId, finalOutsideTheLine(record, ending, now)))
+  const { tenant, webhook_url: url } = record
+  if (url !== undefined) {
+    await reach(() => queues.deliveries.add('webhook', { job_id: jobId, tenant, url }, { jobId, ...options }))
+  }
+  await model.announce(jobId).catch(() => undefined)
+  return true
 }
 
 function apply(ending: Ending, { bull, token }: Locked): Promise<unknown> {

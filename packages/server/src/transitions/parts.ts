@@ -1,6 +1,6 @@
 /** What the transitions work with. */
 import type { Logger } from 'pino'
-import type { Inputs } from '../inputs/input.ts'
+import type { Inputs, UploadBook } from '../inputs/index.ts'
 import type { LeaseBook } from '../leases/lease-book.ts'
 import type { Presence } from '../models/presence.ts'
 import type { Queues } from '../queues.ts'
@@ -8,13 +8,15 @@ import type { Reader } from '../reading/reader.ts'
 import type { Storage } from '../storage/index.ts'
 import type { History } from '../stores/history.ts'
 import type { End } from './end.ts'
+import type { ReadyJob } from './line.ts'
 
 export interface TransitionParts {
   readonly queues: Queues
   readonly history: History
   readonly storage: Storage
   readonly reader: Reader
-  readonly inputs: Inputs
+  readonly inputs: Inputs<ReadyJob>
+  readonly uploads: UploadBook
   readonly presence: Presence
   /** The one way to end a job. */
   readonly end: End

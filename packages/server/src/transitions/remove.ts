@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ApiError } from '../api-error.ts'
-import { storageUnavailable } from '../inputs/input.ts'
+import { storageUnavailable } from '../inputs/index.ts'
 import { inputKey, leaseKeys, outputKeys } from '../jobs/keys.ts'
 import { progressOf } from '../jobs/view.ts'
 import { StorageError } from '../storage/index.ts'
@@ -25,19 +25,25 @@ export function createRemove({ queues, history, storage, reader }: TransitionPar
   return async (tenant, jobId) => {
     const entry = await reader.entry(jobId, tenant)
     const live = await reader.live(entry.record)
-    if (live && live.state !== 'ended') await cancel(jobId, tenant)
+    if (!entry.final && live?.state !== 'ended') await cancel(jobId, tenant)
     const lease = live ? progressOf(live.bull)?.lease_id : undefined
 
     // The parent first: a child that is removed before it releases the parent with nothing in it.
     await removeWhenFree(() => queues.deliveries.getJob(jobId), { removeChildren: false })
     if (live) await removeWhenFree(() => live.queue.queue.getJob(jobId), { removeChildren: false }, true)
-    await removeObjects([
-      inputKey(jobId),
+    const { pictures = [undefined] } = entry.record
+    const objects = [
+      ...pictures.map((_, index) => inputKey(jobId, index)),
+      // Nothing of the picture is left, wherever it came from.
+      ...pictures.flatMap((picture) => (picture && 'key' in picture.from ? [picture.from.key] : [])),
       ...Object.values(outputKeys(jobId)),
       ...(lease === undefined ? [] : Object.values(leaseKeys(lease))),
-    ])
+    ]
+    await removeObjects(objects)
     await reach(() => history.remove(jobId))
     reader.forget(jobId)
+    // Whoever was writing one meanwhile looks for the record afterwards: he has seen that it is gone, or had written before this.
+    await removeObjects(objects)
     if (live) await live.queue.announce(jobId).catch(() => undefined)
   }
 
@@ -52,7 +58,6 @@ export function createRemove({ queues, history, storage, reader }: TransitionPar
 
 interface Removable {
   remove(options: { removeChildren: boolean }): Promise<void>
-  isActive(): Promise<boolean>
 }
 
 /** BullMQ refuses to remove what is held. A delivery that is being sent is let go: it looks for the record before each attempt. */
@@ -68,7 +73,8 @@ async function removeWhenFree(
       await reach(() => job.remove(options))
       return
     } catch (error) {
-      if (error instanceof ApiError || !(await reach(() => job.isActive()))) throw error
+      // Held, or let go between the refusal and now: looking again tells.
+      if (error instanceof ApiError) throw error
       await delay(PATIENCE)
     }
   }

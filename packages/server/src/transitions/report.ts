@@ -9,16 +9,16 @@ import { outputKeys } from '../jobs/keys.ts'
 import type { VideoResult } from '../jobs/video-job.ts'
 import { hasEnded } from '../jobs/view.ts'
 import { notFound } from '../reading/reader.ts'
-import { queueUnavailable } from '../stores/outage.ts'
+import { queueUnavailable, reach } from '../stores/outage.ts'
 import type { TransitionParts } from './parts.ts'
 
-export function createReport({ storage, reader, end }: TransitionParts): Jobs['completeFromOutside'] {
+export function createReport({ queues, storage, reader, inputs, end }: TransitionParts): Jobs['completeFromOutside'] {
   return async ({ job_id: jobId, status, video_url, error }) => {
     const { record, final } = await reader.entry(jobId)
     const live = final ? null : await reader.live(record)
-    if (!final && !live) throw notFound()
-    if (!live || live.state === 'ended') return
-    const job = { model: live.queue, jobId }
+    if (final || live?.state === 'ended') return
+    if (!queues.models.includes(record.model)) throw notFound()
+    const job = { model: queues.of(record.model), jobId }
     const view =
       status === 'failed'
         ? await end.anyway('report', job, {
@@ -31,6 +31,7 @@ export function createReport({ storage, reader, end }: TransitionParts): Jobs['c
             result: { video: video_url === undefined ? await ownVideo(jobId) : { url: video_url } },
           })
     if (!view || !hasEnded(view.job)) throw queueUnavailable()
+    if (!live) await reach(() => inputs.drop(record))
   }
 
   /** Outside workers of the original contract put the video to its final place themselves. */

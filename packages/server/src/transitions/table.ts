@@ -16,6 +16,7 @@ export interface Transition {
 
 export const TRANSITIONS = {
   accept: { from: ['none'], to: ['queued'], by: 'tenant' },
+  line: { from: ['queued'], to: ['queued'], by: 'server' },
   claim: { from: ['queued'], to: ['processing'], by: 'worker' },
   start: { from: ['processing'], to: ['processing'], by: 'holder' },
   heartbeat: { from: ['processing'], to: ['processing'], by: 'holder' },

@@ -113,6 +113,26 @@ export function storageConformance(name: string, open: () => Promise<OpenStorage
       expect(await text((await storage.get('c/final'))!.body)).toBe('video')
     })
 
+    it('links an object to a second key, and neither feels what happens to the other', async () => {
+      const { etag } = await storage.put('h/source', bytes('picture'), { contentType: 'image/png' })
+      const linked = await storage.link('h/source', 'h/link.jpg', { ...JPEG, etag })
+      expect(linked).toMatchObject({ key: 'h/link.jpg', size: 7, contentType: 'image/jpeg' })
+      await storage.put('h/source', bytes('another'), JPEG)
+      expect(await text((await storage.get('h/link.jpg'))!.body)).toBe('picture')
+      await storage.delete('h/source')
+      expect(await text((await storage.get('h/link.jpg'))!.body)).toBe('picture')
+      await expect(storage.link('h/source', 'h/other', { ...JPEG, etag })).rejects.toMatchObject({ code: 'not_found' })
+    })
+
+    it('does not link bytes that are others than those that were looked at', async () => {
+      const { etag } = await storage.put('h/changed', bytes('looked at'), JPEG)
+      await storage.put('h/changed', bytes('put since'), JPEG)
+      await expect(storage.link('h/changed', 'h/unseen', { ...JPEG, etag })).rejects.toMatchObject({
+        code: 'not_found',
+      })
+      expect(await storage.head('h/unseen')).toBeNull()
+    })
+
     it('never shows a reader half of a promoted object', async () => {
       const sizes = new Set<number>()
       for (let round = 0; round < 10; round++) {

@@ -1,6 +1,6 @@
 /** The disk driver: objects are plain files in a folder, and signed URLs lead back to this server, which serves them itself. */
 import type { BigIntStats } from 'node:fs'
-import { copyFile, mkdir, open, opendir, rm, rmdir, stat } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, opendir, rm, rmdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { checkKey, checkPrefix } from '../key.ts'
 import {
@@ -127,6 +127,25 @@ export function createDiskStorage(options: DiskStorageOptions): Storage {
         return expectHead(to)
       }),
 
+    link: (from, to, { contentType, etag }) =>
+      guard(async () => {
+        const target = fileOf(to)
+        await mkdir(drafts, { recursive: true })
+        const draft = path.join(drafts, crypto.randomUUID())
+        try {
+          await linkFile(fileOf(from), draft).catch(notFound(from))
+          // The link holds on to these bytes, whatever becomes of the object they were.
+          if (etagOf(await stat(draft, { bigint: true })) !== etag) {
+            throw new StorageError('not_found', `"${from}" is another object by now.`)
+          }
+          await types.write(to, contentType)
+          await moveIntoPlace(draft, target)
+        } finally {
+          await rm(draft, { force: true })
+        }
+        return expectHead(to)
+      }),
+
     promote: (from, to) =>
       guard(async () => {
         const source = fileOf(from)
@@ -185,8 +204,21 @@ export function createDiskStorage(options: DiskStorageOptions): Storage {
 }
 
 function describe(key: string, stats: BigIntStats, contentType: string): ObjectInfo {
-  const tag = [stats.ino, stats.size, stats.mtimeNs].map((part) => part.toString(36)).join('-')
-  return { key, size: Number(stats.size), contentType, etag: `"${tag}"`, lastModified: stats.mtime }
+  return { key, size: Number(stats.size), contentType, etag: etagOf(stats), lastModified: stats.mtime }
+}
+
+function etagOf({ ino, size, mtimeNs }: BigIntStats): string {
+  return `"${[ino, size, mtimeNs].map((part) => part.toString(36)).join('-')}"`
+}
+
+/** A second name for the file's bytes; a copy of them where the file system has no such thing. */
+async function linkFile(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    if (!isCode(error, 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error
+    await copyFile(from, to)
+  }
 }
 
 async function* walk(folder: string, prefix: string): AsyncGenerator<ListedObject> {

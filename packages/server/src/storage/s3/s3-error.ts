@@ -20,6 +20,11 @@ export function isAbsent(error: unknown): boolean {
   return ABSENT.has(nameOf(error))
 }
 
+/** Whether the object is not the one that a condition names. */
+export function isOther(error: unknown): boolean {
+  return error instanceof Error && statusOf(error) === 412
+}
+
 export function toStorageError(error: unknown, bucket: string): StorageError {
   if (error instanceof StorageError) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined

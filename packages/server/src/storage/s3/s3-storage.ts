@@ -4,7 +4,7 @@ import { checkKey, checkPrefix } from '../key.ts'
 import { type ListedObject, MAX_PRESIGN_SECONDS, type Storage, StorageError } from '../storage.ts'
 import { type AwsSdk, loadAwsSdk } from './load-sdk.ts'
 import { putStream } from './put-stream.ts'
-import { isAbsent, toStorageError } from './s3-error.ts'
+import { isAbsent, isOther, toStorageError } from './s3-error.ts'
 
 export interface S3StorageOptions {
   readonly bucket: string
@@ -96,6 +96,27 @@ export function createS3Storage(options: S3StorageOptions): Storage {
         const command = new s3.CopyObjectCommand({ ...at(to), CopySource: encodeURI(`${bucket}/${source.Key}`) })
         if (!(await orNull(client.send(command)))) throw new StorageError('not_found', `There is no object "${from}".`)
         return expectHead(to)
+      }),
+
+    link: (from, to, { contentType, etag }) =>
+      call(async (client, s3) => {
+        const source = at(from)
+        const command = new s3.CopyObjectCommand({
+          ...at(to),
+          CopySource: encodeURI(`${bucket}/${source.Key}`),
+          CopySourceIfMatch: etag,
+          MetadataDirective: 'REPLACE',
+          ContentType: contentType,
+        })
+        const copied = await orNull(client.send(command)).catch((error: unknown) => {
+          if (isOther(error)) return null
+          throw error
+        })
+        const info = copied && (await expectHead(to))
+        if (info?.etag === etag) return info
+        // Not every server heeds the condition.
+        if (info) await storage.delete(to)
+        throw new StorageError('not_found', `There is no object "${from}", or it is another one by now.`)
       }),
 
     promote: async (from, to) => {
