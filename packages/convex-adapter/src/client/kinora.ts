@@ -42,7 +42,7 @@ export class Kinora<UserId extends string = string, Context = unknown> {
     const { onComplete, onEvent, storeVideo, webhookUrl, imageDelivery, maxAttempts } = this.options
     return ctx.runMutation(this.component.lib.create, {
       userId,
-      ...(await findPicture(ctx, image)),
+      ...(image === undefined ? {} : await findPicture(ctx, image)),
       settings: onlySettings(settings),
       ...(prompt === undefined ? {} : { prompt }),
       ...(duration === undefined ? {} : { duration }),

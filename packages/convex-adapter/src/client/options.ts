@@ -66,8 +66,11 @@ export interface KinoraOptions {
 export interface CreateArgs<UserId extends string = string, Context = unknown> extends Settings {
   /** Whose job it is. The component believes it: take it from the authenticated user, never from the client's arguments. */
   readonly userId: UserId
-  /** The picture: an id of the app's own storage, or an http(s) URL. JPEG, PNG, WebP, AVIF, HEIC, GIF or TIFF, at most 20 MiB. */
-  readonly image: GenericId<'_storage'> | URL | string
+  /**
+   * The picture: an id of the app's own storage, or an http(s) URL. JPEG, PNG, WebP, AVIF, HEIC, GIF or TIFF, at most 20 MiB. Left out only where
+   * `images` names the pictures.
+   */
+  readonly image?: GenericId<'_storage'> | URL | string
   /** What shall happen in the video, at most 4000 characters. */
   readonly prompt?: string
   /** Seconds, a whole number from 1 to 10. Default 5. */

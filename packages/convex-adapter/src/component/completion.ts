@@ -55,7 +55,18 @@ export async function settle(ctx: MutationCtx, job: Doc<'videoJobs'>, end: End):
   return true
 }
 
+/** Notes what the server says was left aside; only where that is news, since jobs are read in lists. */
+export async function keepNotices(
+  ctx: MutationCtx,
+  job: Doc<'videoJobs'>,
+  notices: string[] | undefined,
+): Promise<void> {
+  if (notices === undefined || JSON.stringify(notices) === JSON.stringify(job.notices)) return
+  await ctx.db.patch(job._id, { notices })
+}
+
 const about = {
+  notices: v.optional(v.array(v.string())),
   externalJobId: v.string(),
   /** The job's id here, as the webhook's URL carries it. */
   jobId: v.optional(v.string()),
@@ -74,6 +85,7 @@ export const completeJob = internalMutation({
     const found = await find(ctx, args)
     if (typeof found === 'string') return found
     if (isFinal(found.status)) return 'unchanged'
+    await keepNotices(ctx, found, args.notices)
     if (videoUrl === undefined) {
       await ctx.scheduler.runAfter(0, internal.polling.poll, { jobId: found._id, externalJobId: args.externalJobId })
       return 'applied'
@@ -90,6 +102,7 @@ export const failJob = internalMutation({
   handler: async (ctx, { error, code, canceled, ...args }) => {
     const found = await find(ctx, args)
     if (typeof found === 'string') return found
+    if (!isFinal(found.status)) await keepNotices(ctx, found, args.notices)
     const ended = await settle(
       ctx,
       found,

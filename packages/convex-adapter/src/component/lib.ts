@@ -1,15 +1,17 @@
 /** What the app may do with jobs. It says who the user is; the component believes it. */
-import { explained, GenerateFields, HttpUrl } from '@kinora/protocol'
+import { explained, GenerateRequest } from '@kinora/protocol'
 import { paginationOptsValidator, paginationResultValidator } from 'convex/server'
 import { ConvexError, getConvexSize, v, type Value } from 'convex/values'
 import { api, internal } from './_generated/api.ts'
 import type { Doc } from './_generated/dataModel.ts'
 import { action, mutation, type MutationCtx, query, type QueryCtx } from './_generated/server.ts'
 import { settle } from './completion.ts'
+import { defined } from './defined.ts'
 import { readServerAccess } from './environment.ts'
 import { removeJob } from './retention.ts'
 import { bury } from './tombstones.ts'
 import { imageDelivery, isFinal, OPEN_STATUSES, settings, type VideoJob, videoJob } from './job.ts'
+import { goesAsBytes } from './outgoing.ts'
 import { readPage } from './pages.ts'
 import { DEFAULT_MAX_ATTEMPTS } from './pauses.ts'
 import { readJob } from './server.ts'
@@ -25,7 +27,7 @@ const MAX_COUNT = 1000
 export const create = mutation({
   args: {
     userId: v.string(),
-    imageUrl: v.string(),
+    imageUrl: v.optional(v.string()),
     sourceImageId: v.optional(v.string()),
     imageDelivery: v.optional(imageDelivery),
     prompt: v.optional(v.string()),
@@ -42,25 +44,32 @@ export const create = mutation({
   handler: async (ctx, args): Promise<string> => {
     const { userId, imageUrl, imageDelivery = 'auto', duration, settings = {}, maxAttempts, prompt, ...rest } = args
     if (userId === '') refuse('userId is empty: pass the signed-in user, such as the subject of his identity.')
-    const request = GenerateFields.safeParse({ ...settings, prompt, duration, webhook_url: rest.webhookUrl }, explained)
+    if (imageUrl === undefined && settings.images === undefined) refuse('image: give the picture')
+    const fields = { ...settings, prompt, duration, image_url: imageUrl, webhook_url: rest.webhookUrl }
+    const request = GenerateRequest.safeParse(fields, explained)
     if (!request.success) {
-      refuse(request.error.issues.map(({ path, message }) => `${path.join('.') || 'request'}: ${message}`).join('; '))
+      refuse(request.error.issues.map(({ path, message }) => `${nameOf(path)}: ${message}`).join('; '))
     }
-    if (!HttpUrl.safeParse(imageUrl).success) refuse('image: must be an http or https URL')
     if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= 100)) {
       refuse('maxAttempts: must be a whole number from 1 to 100')
     }
 
     checkContext(rest.context)
+    if (settings.metadata !== undefined) {
+      const isStored = rest.sourceImageId !== undefined
+      // A form has texts only.
+      if (goesAsBytes({ isStored, imageDelivery, ...defined({ imageUrl }) })) {
+        refuse('metadata: does not go along with a picture that is sent as bytes, as in local development; use context')
+      }
+    }
 
     const jobId = await ctx.db.insert('videoJobs', {
       ...rest,
       userId,
-      sourceImageUrl: imageUrl,
       imageDelivery,
       durationSeconds: request.data.duration,
       settings,
-      ...(prompt === undefined ? {} : { prompt }),
+      ...defined({ prompt, sourceImageUrl: imageUrl }),
       status: 'uploading',
       createdAt: Date.now(),
       attempt: 0,
@@ -70,6 +79,12 @@ export const create = mutation({
     return jobId
   },
 })
+
+/** A field's name as the app knows it. */
+function nameOf(path: readonly PropertyKey[]): string {
+  const name = path.join('.')
+  return name === 'image_url' ? 'image' : name || 'request'
+}
 
 /** A context is read with every list of jobs, and goes along with every callback. */
 function checkContext(context: Value | undefined): void {

@@ -8,14 +8,13 @@ import { fetchImage, submitJob } from './server.ts'
 
 export function outgoingOf(job: Doc<'videoJobs'>, webhookUrl: string | undefined): Outgoing {
   return {
-    imageUrl: job.sourceImageUrl,
     isStored: job.sourceImageId !== undefined,
     imageDelivery: job.imageDelivery,
     duration: job.durationSeconds,
     settings: job.settings,
     // An id is unique in one deployment only; the time makes the key so for a server that serves several.
     idempotencyKey: `convex-${job._id}-${Math.floor(job._creationTime)}`,
-    ...defined({ prompt: job.prompt, webhookUrl }),
+    ...defined({ imageUrl: job.sourceImageUrl, prompt: job.prompt, webhookUrl }),
   }
 }
 
@@ -26,8 +25,23 @@ export function outgoingOf(job: Doc<'videoJobs'>, webhookUrl: string | undefined
  */
 export async function sendOut({ imageUrl, isStored, imageDelivery, ...submission }: Outgoing): Promise<string> {
   const access = readServerAccess()
-  const asBytes = isStored && (imageDelivery === 'bytes' || (imageDelivery === 'auto' && !isPublicUrl(imageUrl)))
-  const image = asBytes ? { bytes: await fetchImage(imageUrl) } : { url: imageUrl }
+  const image = await pictureOf({ isStored, imageDelivery, ...defined({ imageUrl }) })
   const { job_id } = await submitJob(access, { ...submission, image })
   return job_id
+}
+
+async function pictureOf(picture: Pick<Outgoing, 'imageUrl' | 'isStored' | 'imageDelivery'>) {
+  const { imageUrl } = picture
+  if (imageUrl === undefined) return undefined
+  return goesAsBytes(picture) ? { bytes: await fetchImage(imageUrl) } : { url: imageUrl }
+}
+
+/** Whether the picture is read here and sent along, instead of its URL. */
+export function goesAsBytes({
+  imageUrl,
+  isStored,
+  imageDelivery,
+}: Pick<Outgoing, 'imageUrl' | 'isStored' | 'imageDelivery'>): boolean {
+  if (!isStored || imageUrl === undefined) return false
+  return imageDelivery === 'bytes' || (imageDelivery === 'auto' && !isPublicUrl(imageUrl))
 }

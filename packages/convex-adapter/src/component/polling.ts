@@ -4,10 +4,10 @@ import { internal } from './_generated/api.ts'
 import type { Doc } from './_generated/dataModel.ts'
 import { internalAction, internalMutation, type MutationCtx } from './_generated/server.ts'
 import { announce } from './callbacks.ts'
-import { giveUp, settle } from './completion.ts'
+import { giveUp, keepNotices, settle } from './completion.ts'
 import { defined } from './defined.ts'
 import { readServerAccess } from './environment.ts'
-import { isFinal, jobStage } from './job.ts'
+import { isFinal, jobStage, wireStatus } from './job.ts'
 import { sayAnswered, sayRefused } from './notices.ts'
 import { JOB_LIMIT, pollPause, RESULT_LIMIT, UNREACHABLE_LIMIT } from './pauses.ts'
 import { failure, toFailure } from './refusals.ts'
@@ -55,17 +55,12 @@ export const poll = internalAction({
 })
 
 const answer = v.object({
-  status: v.union(
-    v.literal('queued'),
-    v.literal('processing'),
-    v.literal('completed'),
-    v.literal('failed'),
-    v.literal('canceled'),
-  ),
+  status: wireStatus,
   progress: v.number(),
   stage: v.optional(jobStage),
   queuePosition: v.optional(v.number()),
   notice: v.optional(v.string()),
+  notices: v.optional(v.array(v.string())),
   videoUrl: v.optional(v.string()),
   posterUrl: v.optional(v.string()),
   error: v.optional(v.string()),
@@ -80,6 +75,7 @@ export const recordAnswer = internalMutation({
     const job = await ctx.db.get(jobId)
     if (job === null || isFinal(job.status)) return null
     await sayAnswered(ctx)
+    await keepNotices(ctx, job, answer.notices)
     if (job.unreachableSince !== undefined) await ctx.db.patch(jobId, { unreachableSince: undefined })
 
     if (answer.status === 'canceled') await settle(ctx, job, { status: 'canceled' })
@@ -157,6 +153,7 @@ function toAnswer(job: RemoteJob) {
       stage: job.stage,
       queuePosition: job.queue_position,
       notice: job.notice,
+      notices: job.notices,
       videoUrl: job.result_url,
       posterUrl: job.poster_url,
       error: job.error_message,

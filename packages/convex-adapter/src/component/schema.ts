@@ -9,8 +9,8 @@ export default defineSchema({
     userId: v.string(),
     /** The picture's id in the app's storage, where it came from there. */
     sourceImageId: v.optional(v.string()),
-    /** Where the picture's bytes are. */
-    sourceImageUrl: v.string(),
+    /** Where the picture's bytes are; none where `settings.images` names the pictures. */
+    sourceImageUrl: v.optional(v.string()),
     imageDelivery,
     prompt: v.optional(v.string()),
     durationSeconds: v.number(),
@@ -53,6 +53,7 @@ export default defineSchema({
     storeAttempt: v.optional(v.number()),
     videoStorageId: v.optional(v.string()),
     storeError: v.optional(v.string()),
+    notices: v.optional(v.array(v.string())),
     callback_error: v.optional(v.string()),
   })
     .index('by_user', ['userId'])

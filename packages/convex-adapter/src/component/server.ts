@@ -20,11 +20,13 @@ export const RemoteJob = z.pick(Job, {
   completed_at: true,
   queue_position: true,
   notice: true,
+  notices: true,
 })
 export type RemoteJob = z.output<typeof RemoteJob>
 
 export interface Submission {
-  readonly image: { readonly url: string } | { readonly bytes: Blob }
+  /** Undefined where the settings have `images`. */
+  readonly image: { readonly url: string } | { readonly bytes: Blob } | undefined
   readonly prompt?: string | undefined
   readonly duration: number
   readonly settings: Settings
@@ -38,15 +40,17 @@ export async function submitJob(access: ServerAccess, submission: Submission): P
   const { image, prompt, duration, settings, webhookUrl, idempotencyKey } = submission
   const fields = defined({ ...settings, prompt, duration, webhook_url: webhookUrl })
   const headers = { [HEADERS.idempotencyKey]: idempotencyKey }
-  if ('url' in image) {
+  if (image === undefined || 'url' in image) {
     return request(access, paths.generate(), {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/json' },
-      body: JSON.stringify({ ...fields, image_url: image.url }),
+      body: JSON.stringify({ ...fields, ...defined({ image_url: image?.url }) }),
     })
   }
   const form = new FormData()
-  for (const [name, value] of Object.entries(fields)) form.append(name, String(value))
+  for (const [name, value] of Object.entries(fields)) {
+    form.append(name, typeof value === 'string' ? value : JSON.stringify(value))
+  }
   form.append('image', image.bytes, 'image')
   return request(access, paths.generate(), { method: 'POST', headers, body: form, timeout: TRANSFER_TIMEOUT })
 }

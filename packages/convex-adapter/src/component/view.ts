@@ -18,6 +18,7 @@ export function toVideoJob(job: Doc<'videoJobs'>): VideoJob {
     completedAt: job.completedAt,
     videoStorageId: job.videoStorageId,
     storeError: job.storeError,
+    notices: job.notices,
     callback_error: job.callback_error,
   }
   for (const [name, value] of Object.entries(optional)) if (value !== undefined) Object.assign(view, { [name]: value })

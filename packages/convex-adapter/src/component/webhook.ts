@@ -4,6 +4,7 @@ import { v } from 'convex/values'
 import * as z from 'zod/mini'
 import { internal } from './_generated/api.ts'
 import { action, type ActionCtx } from './_generated/server.ts'
+import { defined } from './defined.ts'
 import { readWebhookSecrets } from './environment.ts'
 
 /** A webhook as it arrived. */
@@ -35,7 +36,7 @@ const Ending = z.object({
   type: z.optional(z.enum(WEBHOOK_TYPES)),
   video_url: said(z.url()),
   error: said(z.string()),
-  data: said(z.object({ poster_url: said(z.url()), error_code: said(z.string()) })),
+  data: said(z.object({ poster_url: said(z.url()), error_code: said(z.string()), notices: said(z.array(z.string())) })),
 })
 
 function said<T extends z.ZodMiniType>(schema: T) {
@@ -60,7 +61,7 @@ export async function receive(ctx: Pick<ActionCtx, 'runMutation'>, message: Mess
   // Of a kind that a newer server sends: what is to be known of it will be asked for.
   if (!ending.success) return { status: 200, body: 'ignored' }
   const { job_id, status, video_url, error, type, data } = ending.data
-  const about = { externalJobId: job_id, ...(message.jobId === undefined ? {} : { jobId: message.jobId }) }
+  const about = { externalJobId: job_id, ...defined({ jobId: message.jobId, notices: data?.notices }) }
   const verdict =
     status === 'completed'
       ? await ctx.runMutation(internal.completion.completeJob, {

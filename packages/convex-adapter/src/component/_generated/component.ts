@@ -45,15 +45,28 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           context?: any;
           duration?: number;
           imageDelivery?: "auto" | "url" | "bytes";
-          imageUrl: string;
+          imageUrl?: string;
           maxAttempts?: number;
           onComplete?: string;
           onEvent?: string;
           prompt?: string;
           settings?: {
+            end_image_url?: string;
+            end_upload_id?: string;
             fps?: number;
             guidance_scale?: number;
             height?: number;
+            image_crf?: number;
+            image_strength?: number;
+            images?: Array<{
+              at?: "start" | "end";
+              frame?: number;
+              image_url?: string;
+              seconds?: number;
+              strength?: number;
+              upload_id?: string;
+            }>;
+            metadata?: Record<string, any>;
             model?: string;
             negative_prompt?: string;
             seed?: number;
@@ -91,15 +104,29 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           errorMessage?: string;
           externalJobId?: string;
           notice?: string;
+          notices?: Array<string>;
           outputVideoUrl?: string;
           posterUrl?: string;
           progress?: number;
           prompt?: string;
           queuePosition?: number;
           settings: {
+            end_image_url?: string;
+            end_upload_id?: string;
             fps?: number;
             guidance_scale?: number;
             height?: number;
+            image_crf?: number;
+            image_strength?: number;
+            images?: Array<{
+              at?: "start" | "end";
+              frame?: number;
+              image_url?: string;
+              seconds?: number;
+              strength?: number;
+              upload_id?: string;
+            }>;
+            metadata?: Record<string, any>;
             model?: string;
             negative_prompt?: string;
             seed?: number;
@@ -150,15 +177,29 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             errorMessage?: string;
             externalJobId?: string;
             notice?: string;
+            notices?: Array<string>;
             outputVideoUrl?: string;
             posterUrl?: string;
             progress?: number;
             prompt?: string;
             queuePosition?: number;
             settings: {
+              end_image_url?: string;
+              end_upload_id?: string;
               fps?: number;
               guidance_scale?: number;
               height?: number;
+              image_crf?: number;
+              image_strength?: number;
+              images?: Array<{
+                at?: "start" | "end";
+                frame?: number;
+                image_url?: string;
+                seconds?: number;
+                strength?: number;
+                upload_id?: string;
+              }>;
+              metadata?: Record<string, any>;
               model?: string;
               negative_prompt?: string;
               seed?: number;
