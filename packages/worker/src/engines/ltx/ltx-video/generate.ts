@@ -5,6 +5,7 @@ import { startEuler, startStochasticEuler } from '../../../flow/euler.ts'
 import type { Float32Tensor } from '../../../onnx/index.ts'
 import { tokenCount, type LatentSize } from '../coordinates.ts'
 import { denormalizeLatents, normalizeLatents, unpackLatents } from '../latents.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import {
   dropExtraTokens,
   startConditioned,
@@ -96,7 +97,7 @@ export async function encodePrompts(
 
 /** Pixels of each pass. With one pass it is the size asked for. */
 export function passSizes(
-  models: LtxModels,
+  models: { readonly checkpoint: Pick<Checkpoint, 'upsampler' | 'vae'> },
   { width, height, recipe }: Pick<VideoSettings, 'width' | 'height' | 'recipe'>,
 ) {
   const { multiScale } = recipe

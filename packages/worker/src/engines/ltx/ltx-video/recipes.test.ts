@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Fields } from '../../../weights/config-fields.ts'
-import { openCheckpoint, readModelIndex, type Checkpoint } from './checkpoint.ts'
+import { openCheckpoint, openLatentUpsampler, readModelIndex, type Checkpoint } from './checkpoint.ts'
+import { passSizes } from './generate.ts'
 import { chooseRecipe, recipes } from './recipes.ts'
 
 const fixtures = fileURLToPath(new URL('../../../../test/fixtures/ltx', import.meta.url))
@@ -71,3 +73,68 @@ describe('pipelines', () => {
     )
   })
 })
+
+describe("numbers are the authors'", async () => {
+  // configs/*.yaml of Lightricks/LTX-Video, field by field, as test/fixtures/ltx/authors-configs.json says: a recipe's numbers are compared with them.
+  const { configs } = JSON.parse(await readFile(join(fixtures, 'authors-configs.json'), 'utf8'))
+  const pairs = [
+    ['2b-0.9.0', 'ltxv-2b-0.9.yaml'],
+    ['2b-0.9.1', 'ltxv-2b-0.9.1.yaml'],
+    ['2b-0.9.5', 'ltxv-2b-0.9.5.yaml'],
+    ['2b-0.9.5', 'ltxv-2b-0.9.6-dev.yaml'],
+    ['2b-0.9.6-distilled', 'ltxv-2b-0.9.6-distilled.yaml'],
+    ['2b-0.9.8-distilled', 'ltxv-2b-0.9.8-distilled.yaml'],
+    ['13b-dev', 'ltxv-13b-0.9.8-dev.yaml'],
+    ['13b-distilled', 'ltxv-13b-0.9.8-distilled.yaml'],
+  ] as const
+
+  test('of every recipe', () => {
+    expect(new Set(pairs.map(([name]) => name))).toEqual(new Set(recipes.map(({ name }) => name)))
+  })
+
+  test.each(pairs)('%s: %s', (name, file) => {
+    const recipe = recipes.find((one) => one.name === name)!
+    const config = configs[file]
+    const first = config.first_pass ?? config
+    expect(recipe).toMatchObject({
+      decodeTimestep: config.decode_timestep,
+      decodeNoise: config.decode_noise_scale,
+      stochastic: config.stochastic_sampling,
+    })
+    expect(recipe.first).toEqual(passOf(first))
+    expect(recipe.multiScale?.downscale).toBe(config.downscale_factor)
+    expect(recipe.multiScale?.second).toEqual(config.second_pass && passOf(config.second_pass))
+    expect(recipe.multiScale?.toneMap ?? 0).toBe(config.second_pass?.tone_map_compression_ratio ?? 0)
+    const each = (value: number | number[]) => (Array.isArray(value) ? value : recipe.guidance.map(() => value))
+    expect(recipe.guidance.map(({ from }) => from)).toEqual(first.guidance_timesteps ?? [1])
+    expect(recipe.guidance.map(({ scale }) => scale)).toEqual(each(first.guidance_scale))
+    // A rescale is of guidance; where there is none, theirs says 1, which is off.
+    const guided = recipe.guidance.some(({ scale }) => scale > 1)
+    expect(recipe.guidance.map(({ rescale }) => rescale)).toEqual(guided ? each(first.rescaling_scale) : [0])
+  })
+
+  test('the first pass of 768x512 is 480x320, as int(768 * 0.6666666) less its rest by 32', async () => {
+    const recipe = recipes.find(({ name }) => name === '13b-distilled')!
+    const upsampler = await openLatentUpsampler(join(fixtures, 'latent-upsampler', 'checkpoint', 'latent_upsampler'))
+    const models = { checkpoint: { ...newer, upsampler } }
+    expect(passSizes(models, { width: 768, height: 512, recipe })).toEqual({
+      first: { width: 480, height: 320 },
+      second: { width: 960, height: 640 },
+    })
+  })
+})
+
+/** A pass of theirs as one of ours. */
+function passOf(pass: {
+  timesteps?: number[]
+  num_inference_steps?: number
+  skip_initial_inference_steps?: number
+  skip_final_inference_steps?: number
+}) {
+  if (pass.timesteps !== undefined) return { sigmas: pass.timesteps }
+  return {
+    steps: pass.num_inference_steps,
+    ...(pass.skip_initial_inference_steps && { skipFirst: pass.skip_initial_inference_steps }),
+    ...(pass.skip_final_inference_steps && { skipLast: pass.skip_final_inference_steps }),
+  }
+}
