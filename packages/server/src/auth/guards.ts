@@ -4,8 +4,10 @@ import type { Context } from 'hono'
 import { ApiError } from '../api-error.ts'
 import type { WebhookSecrets } from '../core.ts'
 import type { RequestState } from '../http/context.ts'
-import type { Auth } from '../routes/route.ts'
 import { type Authenticate, bearerToken, createSecretCheck } from './authenticate.ts'
+
+/** What opens a route: a tenant's API key, the workers' token, the secret of `/webhook/complete`, or nothing. */
+export type Auth = 'apiKey' | 'workerToken' | 'webhookSecret' | 'none'
 
 /** Passes and notes whose request it is, or throws `unauthorized` in the original contract's words. */
 export type Guard = (context: Context, state: RequestState) => Promise<void>

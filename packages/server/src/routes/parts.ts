@@ -1,10 +1,10 @@
 /** What routes are made of. */
 import type { Logger } from 'pino'
-import type { Guard } from '../auth/guards.ts'
+import type { Auth, Guard } from '../auth/guards.ts'
 import type { Core } from '../core.ts'
 import type { Gate } from '../http/gate.ts'
 import type { Storage } from '../storage/index.ts'
-import type { Auth, Keywords } from './route.ts'
+import type { Keywords } from './route.ts'
 
 export interface RouteParts {
   readonly core: Core

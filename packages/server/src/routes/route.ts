@@ -4,14 +4,12 @@
  */
 import type { ErrorCode, IdOf } from '@kinora/protocol'
 import type * as z from 'zod/mini'
+import type { Auth } from '../auth/guards.ts'
 import type { KinoraContext } from '../http/context.ts'
 import { check, MAX_JSON_BYTES, readJson } from '../http/body.ts'
 import type { RouteParts } from './parts.ts'
 
 export type Schema = z.ZodMiniType
-
-/** What opens a route: a tenant's API key, the workers' token, the secret of `/webhook/complete`, or nothing. */
-export type Auth = 'apiKey' | 'workerToken' | 'webhookSecret' | 'none'
 
 /** A JSON Schema's own words, for what zod cannot say. */
 export type Keywords = Readonly<Record<string, unknown>>

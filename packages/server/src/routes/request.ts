@@ -2,11 +2,11 @@
 import { HEADERS } from '@kinora/protocol'
 import type { HonoRequest, MiddlewareHandler } from 'hono'
 import { ApiError } from '../api-error.ts'
-import type { RouteParts } from '../routes/parts.ts'
-import type { Route } from '../routes/route.ts'
-import { checkBody } from './body.ts'
-import type { KinoraContext, RequestState } from './context.ts'
-import { errorAnswer } from './error-answer.ts'
+import type { RouteParts } from './parts.ts'
+import type { Route } from './route.ts'
+import { checkBody } from '../http/body.ts'
+import type { KinoraContext, RequestState } from '../http/context.ts'
+import { errorAnswer } from '../http/error-answer.ts'
 
 /**
  * One function for the whole of a route, as each middleware between Hono and a handler costs every request.
