@@ -121,11 +121,23 @@ function readIdempotencyKey(context: KinoraContext): string | undefined {
 }
 
 function fromRequest({ image_url, upload_id, ...request }: ParsedGenerateRequest): Asked {
+  refuseFurtherPictures(request)
   if (image_url !== undefined) return { image: { image_url }, request }
   if (upload_id !== undefined) return { image: { upload_id }, request }
-  throw new ApiError('invalid_request', 'This server takes one picture: "image_url" or "upload_id".', {
-    issues: [{ path: 'images', message: 'are not taken by this server' }],
-  })
+  throw new Error('GenerateRequest let a request without a picture through.')
+}
+
+const FURTHER_PICTURES = ['images', 'end_image_url', 'end_upload_id', 'end_image'] as const
+
+/** A picture that was given and not used would be missed in the video only. */
+function refuseFurtherPictures(given: Readonly<Record<string, unknown>>): void {
+  const further = FURTHER_PICTURES.filter((name) => given[name] !== undefined)
+  if (further.length === 0) return
+  throw new ApiError(
+    'invalid_request',
+    `This server takes one picture, the first: leave ${further.join(', ')} away, and give "image_url", "upload_id" or the form's "image".`,
+    { issues: further.map((path) => ({ path, message: 'is not taken by this server' })) },
+  )
 }
 
 async function readForm(
@@ -138,6 +150,7 @@ async function readForm(
   })
   const { image, ...texts } = form
   const fields = Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, fromText(name, value)]))
+  refuseFurtherPictures(fields)
   if (!(image instanceof File)) {
     if (image === undefined) return fromRequest(check(GenerateRequest, fields))
     throw new ApiError('invalid_request', 'The part "image" has to be a file; an address goes into "image_url".', {

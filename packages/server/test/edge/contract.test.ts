@@ -76,12 +76,22 @@ describe('the original contract', () => {
     [{ image_url: 'https://example.com/cat.jpg', webhook_url: 'nowhere' }, 'webhook_url'],
     [{ image_url: 'https://example.com/cat.jpg', upload_id: 'x' }, 'image_url'],
     [{ image_url: 'https://example.com/cat.jpg', width: 100 }, 'width'],
+    // Until the server takes more than one picture: none is left aside in silence.
+    [{ image_url: 'https://example.com/cat.jpg', end_image_url: 'https://example.com/end.jpg' }, 'end_image_url'],
+    [{ images: [{ image_url: 'https://example.com/cat.jpg', at: 'start' }] }, 'images'],
   ])('refuses %j', async (body, path) => {
     const answer = await server.post('/api/v1/generate', body)
     expect(answer.status).toBe(400)
     const error = await json(answer)
     expect(error).toMatchObject({ error: expect.any(String), code: 'invalid_request' })
     expect(error.issues.map((issue: { path: string }) => issue.path)).toContain(path)
+  })
+
+  it('refuses a last picture in a form by its name', async () => {
+    const body = new FormData()
+    for (const name of ['image', 'end_image']) body.set(name, new Blob(['a picture'], { type: 'image/jpeg' }), 'a.jpg')
+    const answer = await server.call('/api/v1/generate', { method: 'POST', body })
+    expect([answer.status, (await json(answer)).issues]).toMatchObject([400, [{ path: 'end_image' }]])
   })
 
   it('refuses what is not JSON, and what is too much of it', async () => {
