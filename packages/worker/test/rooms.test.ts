@@ -23,6 +23,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'engines/camera': ['failure.ts', 'onnx', 'media', 'engines/engine.ts'],
   'engines/ltx/coordinates.ts': [],
   'engines/ltx/latents.ts': ['onnx', 'engines/ltx/coordinates.ts'],
+  // What a family is to the engine, and what families share.
+  'engines/ltx/pipeline.ts': ['onnx', 'media', 'engines/engine.ts'],
+  'engines/ltx/picture.ts': ['onnx', 'media'],
   'engines/ltx/vae': [
     'weights',
     'onnx',
@@ -39,8 +42,11 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'networks',
     'flow',
     'text/t5',
+    'engines/engine.ts',
     'engines/ltx/coordinates.ts',
     'engines/ltx/latents.ts',
+    'engines/ltx/pipeline.ts',
+    'engines/ltx/picture.ts',
     'engines/ltx/vae',
   ],
   'engines/ltx': [
@@ -54,6 +60,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'engines/engine.ts',
     'engines/ltx/coordinates.ts',
     'engines/ltx/latents.ts',
+    'engines/ltx/pipeline.ts',
+    'engines/ltx/picture.ts',
     'engines/ltx/vae',
     'engines/ltx/ltx-video',
   ],

@@ -1,27 +1,15 @@
-/** The `ltx` engine: a checkpoint, ready to turn pictures into videos. */
+/** The `ltx` engine: a checkpoint of any LTX family, ready to turn pictures into videos. */
 
 import { homedir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { EngineError } from '../../failure.ts'
-import { seededDraws } from '../../flow/draws.ts'
-import type { ComputeType } from '../../networks/parameters.ts'
 import { detectProvider, type Provider } from '../../onnx/index.ts'
 import { WeightsError } from '../../weights/index.ts'
-import type { Engine, EngineContext, EngineRequest, ResolvedSettings } from '../engine.ts'
-import { tokenCount } from './coordinates.ts'
-import { openCheckpoint, type Checkpoint, type CheckpointLocation } from './ltx-video/checkpoint.ts'
-import { generateLatents, latentSize, passSizes, type VideoSettings } from './ltx-video/generate.ts'
-import { checkWeights, createModels, type LtxModels, type ModelOptions } from './ltx-video/models.ts'
-import { quantizeCheckpoint } from './ltx-video/quantize-checkpoint.ts'
-import { needsNegativePrompt, passSteps, type Recipe } from './ltx-video/recipe.ts'
-import { chooseRecipe } from './ltx-video/recipes.ts'
-import { coverPicture, pictureToPixels, pixelsToFrames, resizePixels } from './picture.ts'
+import type { Engine, EngineContext } from '../engine.ts'
+import { openPipeline } from './open.ts'
+import type { CheckpointLocation, Pipeline, Precision } from './pipeline.ts'
 import { Progress, about } from './progress.ts'
-import { decodeVideo, type DecodeOptions } from './vae/decode-video.ts'
-
-/** The numbers that products and convolutions are computed in. `int8` is for CPUs, and for the large layers only. */
-export type Precision = 'fp32' | 'fp16' | 'bf16' | 'int8'
 
 export interface LtxEngineOptions {
   /** A folder in diffusers' layout, or one of the authors' .safetensors files. */
@@ -52,39 +40,33 @@ export interface LtxEngineOptions {
   readonly now?: () => number
 }
 
-const computeTypes: Readonly<Record<Precision, ComputeType>> = {
-  fp32: 'float32',
-  fp16: 'float16',
-  bf16: 'bfloat16',
-  int8: 'float32',
-}
-
 /**
- * Opens a checkpoint: finds out what it is, chooses provider, precision and recipe, and makes the int8 edition if one is asked for and missing. The
- * weights themselves are loaded at the first job.
+ * Chooses provider and precision and opens the checkpoint.
  * @throws EngineError that names what the checkpoint has and the engine does not know, or what is missing or broken
  */
 export async function createLtxEngine(options: LtxEngineOptions): Promise<Engine> {
-  const { log = () => {} } = options
+  const { log = () => {}, recipe, decodeMemory, threads, signal } = options
   try {
-    const checkpoint = await openCheckpoint({
-      ...options.parts,
-      path: options.modelPath,
-      ...(options.modelName !== undefined && { name: shortName(options.modelName) }),
-    })
-    checkWeights(checkpoint)
-    const recipe = chooseRecipe(checkpoint, options.recipe)
     const { provider, reason } = await chooseProvider(options.provider ?? 'auto')
     const precision = choosePrecision(options.precision ?? 'auto', provider)
-    log(`ltx: ${checkpoint.name}, recipe ${recipe.name}, ${precision} on ${provider} (${reason})`)
-    const models = await createModels(checkpoint, {
+    const pipeline = await openPipeline({
+      location: {
+        ...options.parts,
+        path: options.modelPath,
+        ...(options.modelName !== undefined && { name: shortName(options.modelName) }),
+      },
       provider,
-      compute: computeTypes[precision],
+      precision,
       keepLoaded: options.keepLoaded ?? false,
-      ...(options.threads !== undefined && { threads: options.threads }),
-      ...(precision === 'int8' && { quantized: await prepareInt8(checkpoint, options, log) }),
+      cacheFolder: options.cacheFolder ?? join(homedir(), '.cache', 'kinora', 'int8'),
+      log,
+      ...(recipe !== undefined && { recipe }),
+      ...(decodeMemory !== undefined && { decodeMemory }),
+      ...(threads !== undefined && { threads }),
+      ...(signal !== undefined && { signal }),
     })
-    return engineOf(models, recipe, options)
+    log(`ltx: ${pipeline.description}, ${precision} on ${provider} (${reason})`)
+    return engineOf(pipeline, options)
   } catch (error) {
     throw explained(error)
   }
@@ -118,73 +100,44 @@ function choosePrecision(asked: Precision | 'auto', provider: Provider): Precisi
   return asked
 }
 
-async function prepareInt8(
-  checkpoint: Checkpoint,
-  options: LtxEngineOptions,
-  log: (line: string) => void,
-): Promise<NonNullable<ModelOptions['quantized']>> {
-  const folder = options.cacheFolder ?? join(homedir(), '.cache', 'kinora', 'int8')
-  let logged = 0
-  return quantizeCheckpoint(checkpoint, {
-    folder,
-    signal: options.signal,
-    onProgress(model, done, total) {
-      if (done < total && done - logged < total / 20) return
-      logged = done < total ? done : 0
-      log(`ltx: making the int8 ${model}: ${Math.floor((100 * done) / total)} %`)
-    },
-  })
-}
-
-function engineOf(models: LtxModels, recipe: Recipe, options: LtxEngineOptions): Engine {
+function engineOf(pipeline: Pipeline, options: LtxEngineOptions): Engine {
   const { log = () => {}, now = () => performance.now() } = options
   /** Seconds of decoding for each pixel of a video, once known. */
   let decodePace: number | undefined
   return {
     name: 'ltx',
-    provider: models.provider,
-    defaults: defaultsOf(recipe),
+    provider: pipeline.provider,
+    defaults: pipeline.defaults,
     async *generate(request, context) {
-      const settings = videoSettings(models, recipe, request)
-      const pixels = settings.width * settings.height * settings.frames
+      const { width, height, num_frames } = request.settings
+      const video = pipeline.prepare(request)
       const progress = new Progress(
         {
-          passes: plannedPasses(models, settings),
-          decodeSeconds: decodePace === undefined ? undefined : decodePace * pixels,
+          passes: video.passes,
+          decodeSeconds: decodePace === undefined ? undefined : decodePace * video.pixels,
         },
         { now, report: (fraction, detail) => context.progress(fraction, detail) },
       )
-      const draws = seededDraws(request.settings.seed)
       const started = now()
+      let decodeStarted = started
       try {
-        const latents = await generateLatents(models, settings, draws, {
-          onStage: (stage) => progress.stage(stage),
+        yield* video.frames({
+          onStage(stage) {
+            if (stage === 'decode') decodeStarted = now()
+            progress.stage(stage)
+          },
           beforeStep: () => breathe(context).then(() => progress.stepBegins()),
           afterStep: (step, pass) => progress.stepEnds(step, pass),
+          onDecode: (part) => breathe(context).then(() => progress.decoding(part)),
         })
-        await breathe(context)
-        progress.stage('decode')
-        const decodeStarted = now()
-        const decode: DecodeOptions = {
-          ...(options.decodeMemory !== undefined && { memory: options.decodeMemory }),
-          onTile: (tile, tiles) => breathe(context).then(() => progress.decoding(tile / tiles)),
-        }
-        let frames = 0
-        for await (const chunk of decodeVideo(models, latents, settings.recipe, draws, decode)) {
-          for (const frame of pixelsToFrames(resizePixels(chunk, settings.width, settings.height))) {
-            if (frames === request.settings.num_frames) break
-            frames++
-            yield frame
-          }
-        }
-        decodePace = (now() - decodeStarted) / 1000 / pixels
-        log(`ltx: ${settings.width}x${settings.height}, ${frames} frames in ${about((now() - started) / 1000)}`)
+        decodePace = (now() - decodeStarted) / 1000 / video.pixels
+        log(`ltx: ${width}x${height}, ${num_frames} frames in ${about((now() - started) / 1000)}`)
         progress.decoding(1)
       } catch (error) {
         throw explained(error)
       }
     },
-    close: () => models.close(),
+    close: () => pipeline.close(),
   }
 }
 
@@ -192,55 +145,6 @@ function engineOf(models: LtxModels, recipe: Recipe, options: LtxEngineOptions):
 async function breathe({ signal }: EngineContext): Promise<void> {
   await setImmediate()
   signal.throwIfAborted()
-}
-
-function defaultsOf(recipe: Recipe): Engine['defaults'] {
-  const { guidance } = recipe
-  return {
-    steps: passSteps(recipe.first),
-    ...(guidance.length === 1 && { guidance_scale: guidance[0].scale }),
-    ...(needsNegativePrompt(guidance) && { negative_prompt: recipe.negativePrompt }),
-  }
-}
-
-function videoSettings(models: LtxModels, recipe: Recipe, { picture, settings }: EngineRequest): VideoSettings {
-  const { time, space } = models.checkpoint.vae.config.compression
-  if (settings.width % space !== 0 || settings.height % space !== 0) {
-    throw new EngineError(
-      'invalid_settings',
-      `${settings.width}x${settings.height} is not made of multiples of ${space}. Ask for such a size.`,
-    )
-  }
-  return {
-    prompt: settings.prompt,
-    negativePrompt: settings.negative_prompt ?? recipe.negativePrompt,
-    pictures: [{ at: (width, height) => pictureToPixels(coverPicture(picture, width, height)) }],
-    width: settings.width,
-    height: settings.height,
-    frames: Math.ceil((settings.num_frames - 1) / time) * time + 1,
-    framesPerSecond: settings.fps,
-    recipe: adjusted(recipe, settings),
-  }
-}
-
-/** The recipe with what the request says. A distilled model's sigmas are its own: there, steps are not asked for. */
-function adjusted(recipe: Recipe, { steps, guidance_scale: scale }: ResolvedSettings): Recipe {
-  const asked = 'steps' in recipe.first && steps !== undefined && steps !== passSteps(recipe.first)
-  const first = asked ? { steps } : recipe.first
-  if (scale === undefined) return { ...recipe, first }
-  const rescale = recipe.guidance.length > 1 ? 0.7 : recipe.guidance[0].rescale
-  return { ...recipe, first, guidance: [{ from: 1, scale, rescale }] }
-}
-
-/** A step's cost grows with its tokens. */
-function plannedPasses(models: LtxModels, settings: VideoSettings): { steps: number; cost: number }[] {
-  const { first, second } = passSizes(models, settings)
-  const tokens = (size: { width: number; height: number }) => tokenCount(latentSize(models, size, settings.frames))
-  const passes = [{ steps: passSteps(settings.recipe.first), cost: 1 }]
-  const { multiScale } = settings.recipe
-  if (second !== undefined && multiScale !== undefined)
-    passes.push({ steps: passSteps(multiScale.second), cost: tokens(second) / tokens(first) })
-  return passes
 }
 
 function explained(error: unknown): unknown {

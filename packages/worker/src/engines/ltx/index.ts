@@ -5,12 +5,14 @@
  *     for await (const frame of engine.generate({ picture, settings }, { signal, progress })) ...
  *
  * Read in this order, in ltx-video/: checkpoint (what is it?), recipe and recipes (how is it used?), conditioning, denoise (the loop), transformer,
- * generate (all together); in vae/: encoder, decoder, tiles, decode-video; then engine (a job). What any diffusion model is made of is in `src/networks`,
+ * generate (all together); in vae/: encoder, decoder, tiles, decode-video; then open (which family is it?), pipeline (what a
+ * family is to the engine) and engine (a job). What any diffusion model is made of is in `src/networks`,
  * `src/text` and `src/flow`.
  */
 
-export { createLtxEngine, type LtxEngineOptions, type Precision } from './engine.ts'
-export { openCheckpoint, readModelIndex, type Checkpoint, type CheckpointLocation } from './ltx-video/checkpoint.ts'
+export { createLtxEngine, type LtxEngineOptions } from './engine.ts'
+export type { CheckpointLocation, Precision } from './pipeline.ts'
+export { openCheckpoint, readModelIndex, type Checkpoint } from './ltx-video/checkpoint.ts'
 export { createModels, type LtxModels, type ModelOptions } from './ltx-video/models.ts'
 export { generateLatents, type GenerateHooks, type GivenPicture, type VideoSettings } from './ltx-video/generate.ts'
 export { decodeVideo, type DecodeOptions } from './vae/decode-video.ts'

@@ -1,10 +1,9 @@
 /** How far a video is, and how long it will still take: measured, not promised. */
 
-export type Stage = 'text' | 'encode' | 'denoise' | 'upsample' | 'decode'
+import type { PassPlan, Stage } from './pipeline.ts'
 
 export interface ProgressPlan {
-  /** Steps of each pass, with what one of them costs against one of the first pass. */
-  readonly passes: readonly { readonly steps: number; readonly cost: number }[]
+  readonly passes: readonly PassPlan[]
   /** Seconds that decoding took for as large a video before; undefined where it is not known yet. */
   readonly decodeSeconds?: number | undefined
 }

@@ -9,6 +9,7 @@ import { readT5Config } from '../../../text/t5/config.ts'
 import type { T5Config } from '../../../text/t5/config.ts'
 import { parseFields, readFields, type Fields } from '../../../weights/config-fields.ts'
 import { openWeights, readSafetensors, readTensor, type Weights } from '../../../weights/index.ts'
+import type { CheckpointLocation } from '../pipeline.ts'
 import type { LatentStatistics } from '../latents.ts'
 import type { VaeConfig } from '../vae/config.ts'
 import type { LatentUpsamplerConfig } from '../vae/latent-upsampler.ts'
@@ -50,19 +51,6 @@ export interface Checkpoint {
   readonly upsampler?: Part<LatentUpsamplerConfig>
 }
 
-export interface CheckpointLocation {
-  /** A folder with model_index.json, or a `.safetensors` file of the authors'. */
-  readonly path: string
-  /** Default: `text_encoder` beside the file, or in the folder. */
-  readonly textEncoder?: string
-  /** Default: `tokenizer` beside the file, or in the folder. */
-  readonly tokenizer?: string
-  /** A folder or file with a latent upsampler. Default: `latent_upsampler` there, if it exists. */
-  readonly latentUpsampler?: string
-  /** What recipes are chosen by. Default: the name of the folder or file. */
-  readonly name?: string
-}
-
 /**
  * @throws EngineError `unsupported_checkpoint`, `bad_config`, `weights_mismatch` or `model_missing`, each naming the file and what to do
  */
@@ -79,16 +67,15 @@ export async function openCheckpoint(location: CheckpointLocation): Promise<Chec
 
 /**
  * Whether a model_index.json names the pipeline for keyframes.
- * @throws EngineError `unsupported_checkpoint` for any other model, LTX-2 among them
+ * @throws EngineError `unsupported_checkpoint` for any other model
  */
 export function readModelIndex(index: Fields): boolean {
   const name = index.string('_class_name')
   if (name === 'LTXConditionPipeline') return true
   if (name === 'LTXImageToVideoPipeline' || name === 'LTXPipeline') return false
-  const ltx2 = name.startsWith('LTX2') ? ' LTX-2 is not supported yet.' : ''
   throw new EngineError(
     'unsupported_checkpoint',
-    `${index.source} is of a ${name}, which the ltx engine cannot run.${ltx2} It runs LTX-Video 0.9.x checkpoints (LTXPipeline, LTXImageToVideoPipeline, LTXConditionPipeline).`,
+    `${index.source} is of a ${name}, which the ltx engine cannot run. It runs LTX-Video 0.9.x checkpoints (LTXPipeline, LTXImageToVideoPipeline, LTXConditionPipeline).`,
   )
 }
 

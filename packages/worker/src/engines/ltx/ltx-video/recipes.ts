@@ -27,7 +27,7 @@ const distilled = {
   guidance: [{ from: 1, scale: 1, rescale: 0 }],
   first: { sigmas: [1, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725] },
 } as const
-/** Not two thirds: the authors' seven digits make 768 pixels 480 in the first pass, where a third more would make them 512. */
+/** Not two thirds: the authors' seven digits make 768 pixels 480 in the first pass; two thirds would make them 512. */
 const downscale = 0.6666666
 const secondPass = { downscale, second: { sigmas: [0.9094, 0.725, 0.4219] }, adain: 1, toneMap: 0 } as const
 

@@ -7,7 +7,7 @@ import type { Picture } from '../../../media/frame.ts'
 import { float32Tensor, type Float32Tensor } from '../../../onnx/index.ts'
 import { readFields, type Fields } from '../../../weights/config-fields.ts'
 import { readSafetensors, readTensor, tensorNamed, type Weights } from '../../../weights/index.ts'
-import type { CheckpointLocation } from '../ltx-video/checkpoint.ts'
+import type { CheckpointLocation } from '../pipeline.ts'
 import type { Recipe } from '../ltx-video/recipe.ts'
 
 export interface GoldenCase {
