@@ -1,6 +1,7 @@
 /** What every store has to do: one suite, run on each of them with real parts around it. */
 import { randomUUID } from 'node:crypto'
 import { verifyWebhookSignature } from '@kinora/protocol'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPictureHosts, type PictureHosts } from '../services/picture-hosts.ts'
 import { type Bench, claim, createBench, MP4, reaches, request } from '../services/bench.ts'
@@ -16,6 +17,7 @@ export interface StoreUnderTest {
 }
 
 const TENANT = 'default'
+const logger = pino({ level: 'silent' })
 
 export function describeStore(
   name: StoreName,
@@ -710,6 +712,25 @@ export function describeStore(
         )
         await core.jobs.remove(tenant, job.job_id)
         await expect(core.jobs.get(tenant, job.job_id)).rejects.toMatchObject({ code: 'job_not_found' })
+        await core.close()
+      })
+
+      it('takes up a record that a crash left without a job', { timeout: 90_000 }, async () => {
+        const opened = await store.driver.open({ logger, retention: { completed: 60, failed: 60 } })
+        const record = {
+          job_id: `job_${randomUUID()}`,
+          tenant: TENANT,
+          model: 'camera',
+          created_at: Date.now() - 60_000,
+          settings: { duration: 5, seed: 7 },
+          pictures: [{ from: { url: bench.imageUrl } }],
+        }
+        await opened.history.register(record)
+        await opened.close()
+        const core = await bench.core(store.driver)
+        expect(await core.jobs.get(TENANT, record.job_id)).toMatchObject({ status: 'queued', attempt: 0 })
+        expect(await claim(core)).toMatchObject({ job_id: record.job_id, attempt: 1 })
+        await core.jobs.remove(TENANT, record.job_id)
         await core.close()
       })
 
