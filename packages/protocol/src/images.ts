@@ -66,9 +66,15 @@ export type PlacedImage = z.output<typeof PlacedImage>
 
 const START = 'frame 0'
 
+/** Whether a place is the first frame of any video. */
+export function isAtStart({ frame, at, seconds }: PicturePlace): boolean {
+  return frame === 0 || at === 'start' || seconds === 0
+}
+
 /** Equal for places that are the same frame in any video. Which others meet is known when the number of frames is. */
-function placeKey({ frame, at, seconds }: PicturePlace): string {
-  if (frame === 0 || at === 'start' || seconds === 0) return START
+function placeKey(place: PicturePlace): string {
+  const { frame, at, seconds } = place
+  if (isAtStart(place)) return START
   return at === 'end' ? 'end' : frame !== undefined ? `frame ${frame}` : `second ${seconds}`
 }
 

@@ -1,7 +1,8 @@
 /** Keeps a lease alive while the child computes, and hears whether the job was canceled. */
 
-import type { JobStage, Lease, ResolvedSettings } from '@kinora/protocol'
+import type { JobStage, Lease } from '@kinora/protocol'
 import { backoffDelay, pause, type Backoff } from './backoff.ts'
+import type { Resolution } from './engines/engine.ts'
 import { LeaseError, type LeaseClient } from './lease-client.ts'
 
 export interface KeepLeaseOptions {
@@ -17,7 +18,8 @@ export interface KeepLeaseOptions {
 export interface Heartbeats {
   /** What the next heartbeat says. @param progress 0..100 */
   readonly progress: (progress: number, stage: JobStage) => void
-  readonly settings: (settings: ResolvedSettings) => void
+  /** What the video is being made with: told once. */
+  readonly resolved: (resolution: Resolution) => void
   readonly stop: () => void
 }
 
@@ -30,18 +32,19 @@ const quietest = 1000
  */
 export function keepLease(lease: Lease, options: KeepLeaseOptions): Heartbeats {
   const stopped = new AbortController()
-  const state: { progress: number; stage: JobStage; settings?: ResolvedSettings } = { progress: 0, stage: 'fetching' }
+  const state: { progress: number; stage: JobStage; resolution?: Resolution } = { progress: 0, stage: 'fetching' }
   let news = new AbortController()
 
   async function beat(): Promise<void> {
-    const { settings } = state
+    const { resolution } = state
+    const told = resolution && { settings: resolution.settings, notices: [...resolution.notices] }
     const { cancel } = await options.client.heartbeat(
       lease.lease_id,
-      { progress: Math.floor(state.progress), stage: state.stage, ...(settings !== undefined && { settings }) },
+      { progress: Math.floor(state.progress), stage: state.stage, ...told },
       stopped.signal,
     )
-    // Told once; if it did not arrive, the next one tells it.
-    if (settings !== undefined) delete state.settings
+    // If it did not arrive, the next one tells it.
+    if (resolution !== undefined) delete state.resolution
     if (cancel) options.onCancel()
   }
 
@@ -82,8 +85,8 @@ export function keepLease(lease: Lease, options: KeepLeaseOptions): Heartbeats {
       state.stage = stage
       if (worthTelling) news.abort()
     },
-    settings(settings) {
-      state.settings = settings
+    resolved(resolution) {
+      state.resolution = resolution
     },
     stop: () => stopped.abort(),
   }

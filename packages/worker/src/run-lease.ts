@@ -1,18 +1,20 @@
-/** One lease from the claimed job to its end: picture down, child at work, heartbeats meanwhile, video up, and the server told how it ended. */
+/** One lease from the claimed job to its end: pictures down, child at work, heartbeats meanwhile, video up, and the server told how it ended. */
 
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { JobStage, Lease, ResolvedSettings } from '@kinora/protocol'
+import { isAtStart, type JobStage, type Lease, type ResolvedSettings } from '@kinora/protocol'
 import { retry, type Backoff } from './backoff.ts'
 import type { EngineChild } from './child/engine-child.ts'
 import { describeFailure, type Failure } from './child/failure.ts'
+import type { JobPicture } from './child/messages.ts'
+import type { Resolution } from './engines/engine.ts'
 import { keepLease } from './heartbeats.ts'
 import { LeaseError, type LeaseClient } from './lease-client.ts'
 import { downloadPicture, TransferError, uploadFile } from './transfer.ts'
 
 /** How a lease ended. */
 export type Outcome =
-  | { readonly kind: 'completed'; readonly settings: ResolvedSettings }
+  | { readonly kind: 'completed'; readonly settings: ResolvedSettings; readonly notices: readonly string[] }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly final: boolean }
   | { readonly kind: 'canceled' }
   /** Given back because the worker stops. */
@@ -34,6 +36,8 @@ export interface LeaseRunOptions {
   /** Milliseconds for which the end of a lease is tried to be reported. */
   readonly reportPatience: number
   readonly onProgress: (progress: number, stage: JobStage, detail?: string) => void
+  /** What the video is being made with. */
+  readonly onResolved: (resolution: Resolution) => void
   readonly onTrouble: (what: string, error: unknown) => void
 }
 
@@ -81,8 +85,9 @@ export async function runLease(lease: Lease, options: LeaseRunOptions): Promise<
   }
   try {
     await mkdir(options.folder, { recursive: true })
-    const settings = await Promise.race([makeAndStore(lease, options, work.signal, show, heartbeats.settings), stopped])
-    return await Promise.race([deliver(lease, options, work.signal, settings), stopped])
+    const made = makeAndStore(lease, options, work.signal, show, heartbeats.resolved)
+    const resolution = await Promise.race([made, stopped])
+    return await Promise.race([deliver(lease, options, work.signal, resolution), stopped])
   } catch (error) {
     return await giveUp(lease, options, work.signal.aborted ? work.signal.reason : error)
   } finally {
@@ -94,20 +99,20 @@ export async function runLease(lease: Lease, options: LeaseRunOptions): Promise<
 
 type Show = (progress: number, stage: JobStage, detail?: string) => void
 
-/** Picture down, child at work, video and poster up. Progress as the contract has it: 0-10, 10-90, 90-100. */
+/** Parts of the whole that its stages end at, as the contract has them: 0-10 fetching, 10-90 generating, 90-100 uploading. */
+const ends = { fetching: 10, generating: 90 } as const
+
+/** Pictures down, child at work, video and poster up. */
 async function makeAndStore(
   lease: Lease,
   options: LeaseRunOptions,
   signal: AbortSignal,
   show: Show,
-  tell: (settings: ResolvedSettings) => void,
-): Promise<ResolvedSettings> {
+  tell: (resolution: Resolution) => void,
+): Promise<Resolution> {
   const { job_id, uploads } = lease
-  const [picture, video, poster] = ['picture', 'video.mp4', 'poster.jpg'].map((name) => join(options.folder, name)) as [
-    string,
-    string,
-    string,
-  ]
+  const video = join(options.folder, 'video.mp4')
+  const poster = join(options.folder, 'poster.jpg')
   const transfer = { fetch: options.fetch, signal }
   const patiently = (what: string, attempt: () => Promise<void>) =>
     retry(attempt, {
@@ -118,37 +123,54 @@ async function makeAndStore(
       onRetry: (error) => options.onTrouble(what, error),
     })
   show(0, 'fetching')
-  await patiently('fetching the picture', () => downloadPicture(lease.image_url, picture, transfer))
-  show(8, 'fetching')
-  const settings = await options.child.run(
-    { job_id, picture, video, poster, settings: lease.settings },
+  const wanted = picturesOf(lease, options.folder)
+  for (const [index, { url, file }] of wanted.entries()) {
+    const what = wanted.length > 1 ? `fetching picture ${index + 1} of ${wanted.length}` : 'fetching the picture'
+    await patiently(what, () => downloadPicture(url, file, transfer))
+    show((8 * (index + 1)) / wanted.length, 'fetching')
+  }
+  const pictures = wanted.map(({ url: _, ...picture }) => picture)
+  const resolution = await options.child.run(
+    { job_id, pictures, video, poster, settings: lease.settings },
     {
       signal,
-      onSettings: (settings) => {
-        tell(settings)
-        show(10, 'generating')
+      onResolved: (resolution) => {
+        tell(resolution)
+        options.onResolved(resolution)
+        show(ends.fetching, 'generating')
       },
-      onProgress: (fraction, detail) => show(10 + 80 * fraction, 'generating', detail),
+      onProgress: (fraction, detail) =>
+        show(ends.fetching + (ends.generating - ends.fetching) * fraction, 'generating', detail),
     },
   )
-  show(90, 'uploading')
+  show(ends.generating, 'uploading')
   await patiently('storing the poster', () => uploadFile(poster, uploads.poster, transfer))
   show(92, 'uploading')
   await patiently('storing the video', () => uploadFile(video, uploads.video, transfer))
   show(99, 'uploading')
-  return settings
+  return resolution
+}
+
+/** All pictures of a lease, with the files they are fetched into. */
+function picturesOf({ image_url, images = [] }: Lease, folder: string): (JobPicture & { url: string })[] {
+  const placed = images.some(isAtStart) ? images : [{ image_url, at: 'start' as const, strength: 1 }, ...images]
+  return placed.map(({ image_url: url, ...place }, index) => ({
+    ...place,
+    url,
+    file: join(folder, `picture-${index + 1}`),
+  }))
 }
 
 async function deliver(
   lease: Lease,
   options: LeaseRunOptions,
   signal: AbortSignal,
-  settings: ResolvedSettings,
+  { settings, notices }: Resolution,
 ): Promise<Outcome> {
   const end = await report('completing', options, signal, (request) =>
-    options.client.complete(lease.lease_id, { settings }, request),
+    options.client.complete(lease.lease_id, { settings, notices: [...notices] }, request),
   )
-  return end.status === 'canceled' ? { kind: 'canceled' } : { kind: 'completed', settings }
+  return end.status === 'canceled' ? { kind: 'canceled' } : { kind: 'completed', settings, notices }
 }
 
 /** Tells the server why there is no video, unless it is the server that said so. */

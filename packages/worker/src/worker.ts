@@ -167,7 +167,11 @@ async function runWorker(settings: Settings, stopping: AbortSignal): Promise<Sto
       let lease: Lease | undefined
       try {
         const wait = Math.min(MAX_LEASE_WAIT, left / 1000)
-        lease = await client.claim({ model: settings.model, worker: settings.name, wait }, stopping)
+        const { abilities } = child
+        lease = await client.claim(
+          { model: settings.model, worker: settings.name, wait, ...(abilities !== undefined && { abilities }) },
+          stopping,
+        )
         failures = 0
       } catch (error) {
         if (stopping.aborted) break
@@ -223,6 +227,9 @@ async function work(
     onProgress: (progress, stage, detail) => {
       logger.debug({ job_id, progress, stage, detail }, 'progress')
       onEvent({ type: 'progress', job_id, progress, stage, ...(detail !== undefined && { detail }) })
+    },
+    onResolved: ({ notices }) => {
+      for (const notice of notices) logger.info({ job_id }, notice)
     },
     onTrouble: (what, error) =>
       logger.warn(

@@ -7,7 +7,9 @@ import {
   FailRequest,
   HeartbeatRequest,
   LeaseRequest,
+  type Abilities,
   type Lease,
+  type PicturePlace,
   type RequestedSettings,
 } from '@kinora/protocol'
 
@@ -15,6 +17,8 @@ export interface TestJob {
   readonly job_id: string
   readonly settings: Partial<RequestedSettings>
   readonly picture: Uint8Array
+  /** All pictures with their places, the first one included. */
+  readonly images?: readonly (PicturePlace & { readonly bytes: Uint8Array; readonly strength?: number })[]
 }
 
 /** What became of one lease. */
@@ -34,7 +38,7 @@ export interface LeaseServer {
   readonly token: string
   readonly leases: LeaseRecord[]
   /** Claims that were made, work or not. */
-  readonly claims: { model: string; worker: string }[]
+  readonly claims: { model: string; worker: string; abilities?: Abilities | undefined }[]
   add(job: TestJob): void
   /** Answers everything with 503, or refuses connections' requests by hanging up. */
   trouble: 'none' | 'unavailable' | 'hangs up'
@@ -71,6 +75,10 @@ export async function startLeaseServer(): Promise<LeaseServer> {
     }
     leases.push(record)
     pictures.set(job.job_id, job.picture)
+    const images = job.images?.map(({ bytes, strength = 1, ...place }, index) => {
+      pictures.set(`${job.job_id}-${index}`, bytes)
+      return { image_url: `${url}/storage/inputs/${job.job_id}-${index}?signature=secret`, strength, ...place }
+    })
     const put = (name: string, type: string) => ({
       url: `${url}/storage/${record.lease_id}/${name}?signature=secret`,
       headers: { 'content-type': type },
@@ -84,13 +92,14 @@ export async function startLeaseServer(): Promise<LeaseServer> {
       heartbeat_interval: 0.2,
       settings: { duration: 1, seed: 1, ...job.settings },
       image_url: `${url}/storage/inputs/${job.job_id}?signature=secret`,
+      ...(images !== undefined && { images }),
       uploads: { video: put('video', 'video/mp4'), poster: put('poster', 'image/jpeg') },
     }
   }
 
   async function claim(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { model, worker, wait } = LeaseRequest.parse(await json(request))
-    state.claims.push({ model, worker })
+    const { model, worker, abilities, wait } = LeaseRequest.parse(await json(request))
+    state.claims.push({ model, worker, abilities })
     if (queue.length === 0) {
       await new Promise<void>((resolve) => {
         const done = () => {

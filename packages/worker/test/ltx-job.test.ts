@@ -1,6 +1,6 @@
 /** The way of a job with the real engine: lease, child, a small checkpoint with random weights, mp4; and what happens when something goes wrong on it. */
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -83,6 +83,81 @@ describe.each(['v090', 'v091', 'v095'])('%s', (name) => {
     expect(await sharp(uploads?.get('poster')?.bytes).metadata()).toMatchObject({ width: 64, height: 64 })
     const told = events.flatMap((event) => (event.type === 'progress' ? [event.progress] : []))
     expect(told).toEqual(told.toSorted((a, b) => a - b))
+  })
+})
+
+const last = () =>
+  sharp({ create: { width: 90, height: 90, channels: 3, background: '#c04020' } })
+    .jpeg()
+    .toBuffer()
+const video = (job_id: string) => lease(job_id)?.uploads.get('video')?.bytes
+
+test('first and last picture: the last one has a part in the video, by its strength', async () => {
+  start(checkpoint('v095'))
+  const settings = { ...common, width: 64, height: 64, steps: 2 }
+  const ends = async (job_id: string, strength: number) => {
+    const images = [
+      { bytes: picture, at: 'start' as const },
+      { bytes: await last(), at: 'end' as const, strength },
+    ]
+    server.add({ job_id, picture, images, settings })
+    expect(await ended(job_id)).toMatchObject({ kind: 'complete', body: { settings: { num_frames: 9 }, notices: [] } })
+    return video(job_id)
+  }
+  server.add({ job_id: 'first-only', picture, settings })
+  await ended('first-only')
+  const [held, loose] = [await ends('held', 1), await ends('loose', 0.3)]
+  expect(held?.length).toBeGreaterThan(0)
+  expect(held?.equals(video('first-only')!)).toBe(false)
+  expect(held?.equals(loose!)).toBe(false)
+  expect(server.claims[0]?.abilities).toMatchObject({ images: true, audio: false, size_step: 32 })
+})
+
+test.each([
+  ['v095', [{ frame: 9 }], /Picture 2 of 2 is to stand at frame 9, but the video has the frames 0 to 8/],
+  ['v095', [{ seconds: 7 }], /frame 56/],
+  ['v095', [{ frame: 8 }, { at: 'end' as const }], /Picture 3 of 3 stands at frame 8, where picture 2 is/],
+  ['v095', [{ seconds: 0.01 }], /stands at frame 0, where picture 1 is/],
+  ['v090', [{ at: 'end' as const }], /takes the first picture only, not 2/],
+])('%s: pictures at %j are refused for good, before any work', async (name, places, words) => {
+  start(checkpoint(name))
+  const images = [{ at: 'start' as const }, ...places].map((place) => ({ bytes: picture, ...place }))
+  server.add({ job_id: 'refused', picture, images, settings: { ...common, width: 64, height: 64, steps: 2 } })
+  expect(await ended('refused')).toMatchObject({
+    kind: 'fail',
+    body: { error_code: 'invalid_settings', retryable: false, error: expect.stringMatching(words) },
+  })
+  expect(lease('refused')?.heartbeats.every((beat) => beat.stage === 'fetching')).toBe(true)
+})
+
+describe('a distilled file', () => {
+  const startDistilled = async () => {
+    const file = join(scratch, 'ltxv-2b-0.9.8-distilled.safetensors')
+    await cp(fileURLToPath(new URL('./fixtures/ltx/v095-single-file/ltxv-2b-tiny.safetensors', import.meta.url)), file)
+    const parts = checkpoint('v095')
+    start(file, { textEncoder: join(parts, 'text_encoder'), tokenizer: join(parts, 'tokenizer') })
+  }
+
+  test('asked for 20 steps and a negative prompt, it says what it did and what it left aside', async () => {
+    await startDistilled()
+    const settings = { ...common, width: 64, height: 64 }
+    server.add({ job_id: 'asked', picture, settings: { ...settings, steps: 20, negative_prompt: 'rain' } })
+    server.add({ job_id: 'plain', picture, settings })
+    const end = await ended('asked')
+    expect(end).toMatchObject({ kind: 'complete', body: { settings: { steps: 7 } } })
+    const { settings: used, notices } = end.body as { settings: object; notices: string[] }
+    expect(used).not.toHaveProperty('negative_prompt')
+    expect(used).not.toHaveProperty('guidance_scale')
+    const upscaler = 'No latent upscaler was found beside the checkpoint: one pass at full size instead of two.'
+    expect(notices).toEqual([
+      'This checkpoint works without guidance; negative_prompt was left aside.',
+      'This checkpoint has 7 fixed steps; steps: 20 was left aside.',
+      upscaler,
+    ])
+    const told = lease('asked')?.heartbeats.find((beat) => beat.settings !== undefined)
+    expect(told).toMatchObject({ settings: { steps: 7 }, notices })
+    expect(await ended('plain')).toMatchObject({ body: { settings: { steps: 7 }, notices: [upscaler] } })
+    expect(video('asked')!.equals(video('plain')!)).toBe(true)
   })
 })
 

@@ -20,7 +20,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   flow: ['onnx'],
   'text/t5': ['failure.ts', 'weights', 'onnx', 'networks'],
   'engines/engine.ts': ['media'],
-  'engines/camera': ['failure.ts', 'onnx', 'media', 'engines/engine.ts'],
+  'engines/keyframes.ts': ['failure.ts'],
+  'engines/resolution.ts': ['engines/engine.ts'],
+  'engines/camera': ['failure.ts', 'onnx', 'media', 'engines/engine.ts', 'engines/resolution.ts'],
   'engines/ltx/coordinates.ts': [],
   'engines/ltx/latents.ts': ['onnx', 'engines/ltx/coordinates.ts'],
   // What a family is to the engine, and what families share.
@@ -43,6 +45,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'flow',
     'text/t5',
     'engines/engine.ts',
+    'engines/keyframes.ts',
+    'engines/resolution.ts',
     'engines/ltx/coordinates.ts',
     'engines/ltx/latents.ts',
     'engines/ltx/pipeline.ts',
@@ -58,6 +62,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'flow',
     'text/t5',
     'engines/engine.ts',
+    'engines/resolution.ts',
     'engines/ltx/coordinates.ts',
     'engines/ltx/latents.ts',
     'engines/ltx/pipeline.ts',
@@ -67,7 +72,16 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   engines: ['failure.ts', 'weights', 'engines/engine.ts', 'engines/camera', 'engines/ltx'],
   // The worker itself: the process that leases jobs, and its child that computes.
-  '': ['failure.ts', 'weights', 'onnx', 'media', 'engines', 'engines/engine.ts'],
+  '': [
+    'failure.ts',
+    'weights',
+    'onnx',
+    'media',
+    'engines',
+    'engines/engine.ts',
+    'engines/keyframes.ts',
+    'engines/resolution.ts',
+  ],
 }
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' })

@@ -136,6 +136,38 @@ describe('a job', () => {
     }
   })
 
+  test('an engine of one’s own without resolve: what its defaults do not name is left aside, and the job says so', async () => {
+    start()
+    server.add({ job_id: 'job-1', picture, settings: { prompt: 'be good', steps: 20, guidance_scale: 3, fps: 8 } })
+    const end = await ended('job-1')
+    expect(end).toMatchObject({
+      kind: 'complete',
+      body: {
+        notices: [
+          'The engine misbehaving has no use for it; steps: 20 was left aside.',
+          'The engine misbehaving has no use for it; guidance_scale: 3 was left aside.',
+        ],
+      },
+    })
+    expect((end.body as { settings: object }).settings).not.toHaveProperty('steps')
+    expect(server.claims[0]?.abilities).toBeUndefined()
+    expect(log).toContain('steps: 20 was left aside')
+  })
+
+  test('an engine that does not say that it takes several pictures gets one, and other jobs are refused', async () => {
+    start({ engine: 'camera', model: 'camera' })
+    const images = [
+      { bytes: picture, at: 'start' as const },
+      { bytes: picture, at: 'end' as const },
+    ]
+    server.add({ job_id: 'job-1', picture, images, settings: { width: 64, height: 64, fps: 8 } })
+    expect(await ended('job-1')).toMatchObject({
+      kind: 'fail',
+      body: { error_code: 'invalid_settings', retryable: false, error: expect.stringContaining('first picture only') },
+    })
+    expect(server.claims[0]?.abilities).toMatchObject({ images: false, audio: false })
+  })
+
   test('heartbeats keep coming while the engine computes without a pause', async () => {
     start({ hangTimeout: 4 })
     add('job-1', 'hang')

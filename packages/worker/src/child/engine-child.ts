@@ -3,10 +3,11 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { RequestedSettings, ResolvedSettings } from '@kinora/protocol'
+import type { Abilities, RequestedSettings } from '@kinora/protocol'
+import type { Resolution } from '../engines/engine.ts'
 import { describeExit } from './exit.ts'
 import type { Failure } from './failure.ts'
-import { Report, type Command } from './messages.ts'
+import { Report, type Command, type JobPicture } from './messages.ts'
 
 export interface EngineChildOptions {
   /** `camera`, `ltx`, or a module's address. */
@@ -30,7 +31,8 @@ export interface EngineChildOptions {
 
 export interface ChildJob {
   readonly job_id: string
-  readonly picture: string
+  /** One of them at the start. */
+  readonly pictures: readonly JobPicture[]
   readonly video: string
   readonly poster: string
   readonly settings: RequestedSettings
@@ -39,7 +41,8 @@ export interface ChildJob {
 export interface ChildJobContext {
   /** When aborted, the child is told, and killed if it does not answer; `run` rejects with the reason. */
   readonly signal: AbortSignal
-  readonly onSettings: (settings: ResolvedSettings) => void
+  /** Told once, before the work begins. */
+  readonly onResolved: (resolution: Resolution) => void
   readonly onProgress: (fraction: number, detail?: string) => void
 }
 
@@ -48,10 +51,12 @@ export interface EngineChild {
   /** As the engine calls itself. */
   readonly engine: string
   readonly provider: string
+  /** What the engine can do, if it says so. */
+  readonly abilities: Abilities | undefined
   /** False once it has ended; a new one is needed then. */
   readonly alive: boolean
   /** One job at a time. @throws ChildFailure; the signal's reason */
-  run(job: ChildJob, context: ChildJobContext): Promise<ResolvedSettings>
+  run(job: ChildJob, context: ChildJobContext): Promise<Resolution>
   /** Kills it and waits until it is gone. */
   end(): Promise<void>
 }
@@ -83,7 +88,7 @@ export async function startEngineChild(options: EngineChildOptions): Promise<Eng
       if (report.type === 'not_ready') throw new ChildFailure({ ...report, retryable: false })
       return report.type === 'ready' ? report : undefined
     })
-    return new RunningChild(link, ready.engine, ready.provider, options)
+    return new RunningChild(link, ready, options)
   } catch (error) {
     await link.end()
     signal?.throwIfAborted()
@@ -96,13 +101,15 @@ export async function startEngineChild(options: EngineChildOptions): Promise<Eng
 class RunningChild implements EngineChild {
   readonly engine: string
   readonly provider: string
+  readonly abilities: Abilities | undefined
   readonly #link: Link
   readonly #options: EngineChildOptions
 
-  constructor(link: Link, engine: string, provider: string, options: EngineChildOptions) {
+  constructor(link: Link, ready: Extract<Report, { type: 'ready' }>, options: EngineChildOptions) {
     this.#link = link
-    this.engine = engine
-    this.provider = provider
+    this.engine = ready.engine
+    this.provider = ready.provider
+    this.abilities = ready.abilities
     this.#options = options
   }
 
@@ -114,7 +121,7 @@ class RunningChild implements EngineChild {
     return this.#link.alive
   }
 
-  async run(job: ChildJob, context: ChildJobContext): Promise<ResolvedSettings> {
+  async run(job: ChildJob, context: ChildJobContext): Promise<Resolution> {
     const { signal } = context
     const { job_id } = job
     let grace: NodeJS.Timeout | undefined
@@ -125,15 +132,15 @@ class RunningChild implements EngineChild {
     signal.throwIfAborted()
     signal.addEventListener('abort', cancel)
     try {
-      this.#link.send({ type: 'run', ...job })
+      this.#link.send({ type: 'run', ...job, pictures: [...job.pictures] })
       const done = await this.#link.until((report) => {
         if (!('job_id' in report) || report.job_id !== job_id) return undefined
-        if (report.type === 'settings') context.onSettings(report.settings)
+        if (report.type === 'resolved') context.onResolved(report)
         if (report.type === 'progress') context.onProgress(report.fraction, report.detail)
         if (report.type === 'failed') throw new ChildFailure(report)
         return report.type === 'done' ? report : undefined
       })
-      return done.settings
+      return { settings: done.settings, notices: done.notices }
     } catch (error) {
       signal.throwIfAborted()
       throw error

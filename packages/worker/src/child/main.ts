@@ -2,7 +2,8 @@
 
 import { rmSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import type { Engine } from '../engines/engine.ts'
+import type { ResolvedSettings } from '@kinora/protocol'
+import type { Engine, Resolution } from '../engines/engine.ts'
 import { openEngine } from '../engines/open-engine.ts'
 import { findFfmpeg, type Ffmpeg } from '../media/index.ts'
 import { describeFailure } from './failure.ts'
@@ -34,7 +35,8 @@ async function open(command: Extract<Command, { type: 'open' }>): Promise<void> 
       signal: new AbortController().signal,
     })
     opened = { engine, ffmpeg }
-    report({ type: 'ready', engine: engine.name, provider: engine.provider })
+    const { name, provider, abilities } = engine
+    report({ type: 'ready', engine: name, provider, ...(abilities !== undefined && { abilities }) })
   } catch (error) {
     const { code, message } = describeFailure(error)
     report({ type: 'not_ready', code, message })
@@ -47,19 +49,23 @@ async function run(command: Extract<Command, { type: 'run' }>): Promise<void> {
   running.set(job_id, controller)
   try {
     if (opened === undefined) throw new Error('A job came before the engine was ready.')
-    const settings = await makeVideo(command, {
+    const resolution = await makeVideo(command, {
       ...opened,
       signal: controller.signal,
-      onSettings: (settings) => report({ type: 'settings', job_id, settings }),
+      onResolved: (resolution) => report({ type: 'resolved', job_id, ...sendable(resolution) }),
       onProgress: (fraction, detail) =>
         report({ type: 'progress', job_id, stage: 'generating', fraction, ...(detail !== undefined && { detail }) }),
     })
-    report({ type: 'done', job_id, settings })
+    report({ type: 'done', job_id, ...sendable(resolution) })
   } catch (error) {
     report({ type: 'failed', job_id, ...describeFailure(error) })
   } finally {
     running.delete(job_id)
   }
+}
+
+function sendable({ settings, notices }: Resolution): { settings: ResolvedSettings; notices: string[] } {
+  return { settings, notices: [...notices] }
 }
 
 class Canceled extends Error {

@@ -1,7 +1,20 @@
 /** What the two processes of a worker say to each other; both check what they hear. */
 
-import { JobStage, RequestedSettings, ResolvedSettings } from '@kinora/protocol'
+import { Abilities, JobStage, RequestedSettings, ResolvedSettings } from '@kinora/protocol'
 import * as z from 'zod/mini'
+
+/** A picture of the job: its file, its place in the video, its strength. */
+export const JobPicture = z.object({
+  file: z.string(),
+  frame: z.optional(z.number()),
+  at: z.optional(z.enum(['start', 'end'])),
+  seconds: z.optional(z.number()),
+  strength: z.number(),
+})
+export type JobPicture = z.output<typeof JobPicture>
+
+/** What the video is made with, and what people should know about it. */
+const resolution = { settings: ResolvedSettings, notices: z.array(z.string()) }
 
 /** Parent to child. */
 export const Command = z.discriminatedUnion('type', [
@@ -16,8 +29,8 @@ export const Command = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('run'),
     job_id: z.string(),
-    /** Path of the picture's file. */
-    picture: z.string(),
+    /** One of them at the start. */
+    pictures: z.array(JobPicture),
     /** Paths to write to. */
     video: z.string(),
     poster: z.string(),
@@ -31,7 +44,7 @@ export type Command = z.output<typeof Command>
 export const Report = z.discriminatedUnion('type', [
   /** Opening goes on. */
   z.object({ type: z.literal('opening'), detail: z.string() }),
-  z.object({ type: z.literal('ready'), engine: z.string(), provider: z.string() }),
+  z.object({ type: z.literal('ready'), engine: z.string(), provider: z.string(), abilities: z.optional(Abilities) }),
   z.object({ type: z.literal('not_ready'), code: z.string(), message: z.string() }),
   /** `fraction` 0..1 of the stage. */
   z.object({
@@ -41,8 +54,8 @@ export const Report = z.discriminatedUnion('type', [
     fraction: z.number(),
     detail: z.optional(z.string()),
   }),
-  z.object({ type: z.literal('settings'), job_id: z.string(), settings: ResolvedSettings }),
-  z.object({ type: z.literal('done'), job_id: z.string(), settings: ResolvedSettings }),
+  z.object({ type: z.literal('resolved'), job_id: z.string(), ...resolution }),
+  z.object({ type: z.literal('done'), job_id: z.string(), ...resolution }),
   z.object({
     type: z.literal('failed'),
     job_id: z.string(),

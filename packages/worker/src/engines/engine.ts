@@ -1,45 +1,33 @@
 /** What an engine is: the code that turns a picture and settings into frames. The child process loads one and feeds its frames to ffmpeg. */
 
+import type { Abilities, Recipe, RequestedSettings, ResolvedSettings } from '@kinora/protocol'
 import type { Frame, Picture } from '../media/frame.ts'
 
-/** What a job may leave open; an engine fills the holes with its own recipe, and the contract's defaults fill the rest. */
-export interface RequestedSettings {
-  readonly prompt?: string | undefined
-  readonly negative_prompt?: string | undefined
-  /** Seconds, 1..10. */
-  readonly duration: number
-  /** 0..4294967295. The server always draws one, so that a second attempt makes the same video. */
-  readonly seed: number
-  /** Pixels, a multiple of 32. */
-  readonly width?: number | undefined
-  /** Pixels, a multiple of 32. */
-  readonly height?: number | undefined
-  /** Frames a second, 8..60. */
-  readonly fps?: number | undefined
-  /** Denoising steps, 1..100; engines without steps ignore it. */
-  readonly steps?: number | undefined
-  /** Classifier-free guidance, 0..30, 1 = off; engines without guidance ignore it. */
-  readonly guidance_scale?: number | undefined
-}
+export type PictureSize = Pick<Picture, 'width' | 'height'>
 
-/** The settings a video was really made with. */
-export interface ResolvedSettings {
-  readonly prompt: string
-  readonly negative_prompt?: string | undefined
-  readonly duration: number
-  readonly seed: number
-  readonly width: number
-  readonly height: number
-  readonly fps: number
-  /** floor(duration * fps / 8) * 8 + 1. */
-  readonly num_frames: number
-  readonly steps?: number | undefined
-  readonly guidance_scale?: number | undefined
+/** A picture beside the first one, and its place in the video. */
+export interface Keyframe {
+  readonly picture: Picture
+  /** 1..num_frames - 1; no two are at one. */
+  readonly frame: number
+  /** 0..1: how closely that frame keeps to the picture. */
+  readonly strength: number
 }
 
 export interface EngineRequest {
+  /** The picture of frame 0; `settings.image_strength` says how closely that frame keeps to it. */
   readonly picture: Picture
+  /** Pictures of other frames, only for engines whose abilities say `images: true`. @default none */
+  readonly keyframes?: readonly Keyframe[]
   readonly settings: ResolvedSettings
+}
+
+/** What will be done with a request. */
+export interface Resolution {
+  /** What the video is made with. A setting that has no part in it is not there. */
+  readonly settings: ResolvedSettings
+  /** Sentences for people: what was left aside, changed or cut. */
+  readonly notices: readonly string[]
 }
 
 export interface EngineContext {
@@ -59,7 +47,17 @@ export interface Engine {
   /** The execution provider that runs, as ONNX Runtime calls it: `cpu`, `cuda`. */
   readonly provider: string
   /** The recipe: what this engine (or the checkpoint in it) prefers where the request says nothing. */
-  readonly defaults: Partial<Omit<ResolvedSettings, 'duration' | 'seed' | 'num_frames'>>
+  readonly defaults: Recipe
+  /** What it can do; the server checks requests against it. @default unknown, and the first picture only */
+  readonly abilities?: Abilities
+  /**
+   * Settles what a video will be made with, before any heavy work. What it answers is what the job tells, so it has to be what {@link generate} does.
+   * @param asked the request's own words, and a seed
+   * @param picture the first picture's size in pixels
+   * @default the request first, then `defaults`, then the contract; a notice for each setting that `defaults` do not name
+   * @throws EngineError `invalid_settings` for what it cannot make
+   */
+  resolve?(asked: RequestedSettings, picture: PictureSize): Resolution | Promise<Resolution>
   /**
    * Yields exactly `settings.num_frames` frames of `settings.width` x `settings.height`, in order, as fast as the consumer takes them.
    * @throws EngineError for input or settings it cannot use, out of memory, broken weights; the signal's reason when aborted

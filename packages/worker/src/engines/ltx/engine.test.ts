@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { ResolvedSettings } from '@kinora/protocol'
 import type { Frame } from '../../media/frame.ts'
-import type { Engine, EngineRequest, ResolvedSettings } from '../engine.ts'
+import type { Engine, EngineRequest } from '../engine.ts'
 import { createLtxEngine } from './engine.ts'
 
 const fixtures = fileURLToPath(new URL('../../../test/fixtures/ltx', import.meta.url))
@@ -211,7 +212,7 @@ test('a single file runs with a text encoder from elsewhere, in two passes with 
     recipe: '2b-0.9.8-distilled',
     provider: 'cpu',
   })
-  expect(engine.defaults).toEqual({ steps: 7, guidance_scale: 1 })
+  expect(engine.defaults).toEqual({ steps: 7, image_strength: 1 })
   const details: (string | undefined)[] = []
   const video = await frames(engine, request({ width: 128, height: 96 }), (_, detail) => details.push(detail))
   expect(video).toHaveLength(17)

@@ -108,6 +108,8 @@ function engineOf(pipeline: Pipeline, options: LtxEngineOptions): Engine {
     name: 'ltx',
     provider: pipeline.provider,
     defaults: pipeline.defaults,
+    abilities: pipeline.abilities,
+    resolve: (asked, picture) => pipeline.resolve(asked, picture),
     async *generate(request, context) {
       const { width, height, num_frames } = request.settings
       const video = pipeline.prepare(request)

@@ -1,8 +1,9 @@
 /** What a family of LTX models is to the engine: opened once, then a video for each request. */
 
+import type { Abilities, RequestedSettings } from '@kinora/protocol'
 import type { Frame } from '../../media/frame.ts'
 import type { Provider } from '../../onnx/index.ts'
-import type { Engine, EngineRequest } from '../engine.ts'
+import type { Engine, EngineRequest, PictureSize, Resolution } from '../engine.ts'
 
 /** The numbers that products and convolutions are computed in. `int8` is for CPUs, and for the large layers only. */
 export type Precision = 'fp32' | 'fp16' | 'bf16' | 'int8'
@@ -44,6 +45,10 @@ export interface Pipeline {
   readonly description: string
   readonly provider: Provider
   readonly defaults: Engine['defaults']
+  /** What the checkpoint can do. */
+  readonly abilities: Abilities
+  /** The settings that a video will be made with, and sentences about what was left aside. Computes nothing yet. */
+  resolve(asked: RequestedSettings, picture: PictureSize): Resolution
   /**
    * Looks a request over and plans its video; computes nothing yet.
    * @throws EngineError `invalid_settings`

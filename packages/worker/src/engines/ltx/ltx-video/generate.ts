@@ -5,6 +5,7 @@ import { startEuler, startStochasticEuler } from '../../../flow/euler.ts'
 import type { Float32Tensor } from '../../../onnx/index.ts'
 import { tokenCount, type LatentSize } from '../coordinates.ts'
 import { denormalizeLatents, normalizeLatents, unpackLatents } from '../latents.ts'
+import { checkVideo } from './check-video.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import {
   dropExtraTokens,
@@ -54,13 +55,17 @@ export interface EncodedPrompts {
   readonly negativePrompt: Float32Tensor | undefined
 }
 
-/** @returns normalised latents `[1, C, F, h, w]`; larger than asked for where the recipe has two passes (see {@link passSizes}) */
+/**
+ * @returns normalised latents `[1, C, F, h, w]`; larger than asked for where the recipe has two passes (see {@link passSizes})
+ * @throws EngineError `invalid_settings` before any work, for what the checkpoint's latents cannot hold
+ */
 export async function generateLatents(
   models: LtxModels,
   settings: VideoSettings,
   draws: Draws,
   hooks: GenerateHooks = {},
 ): Promise<Float32Tensor> {
+  checkVideo(models.checkpoint, settings)
   hooks.onStage?.('text')
   const prompts = await encodePrompts(models, settings)
   const sizes = passSizes(models, settings)

@@ -54,6 +54,8 @@ export interface EncodedText {
 
 export interface LtxModels extends VideoDecoder {
   readonly checkpoint: Checkpoint
+  /** Tokens of a text, the end token included. */
+  countTokens(text: string): number
   /** @param maximum tokens that the prompt is cut or padded to */
   encodeText(text: string, maximum: number): Promise<EncodedText>
   /** @param pixels `[1, 3, F, H, W]` in -1..1 */
@@ -93,6 +95,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
   return {
     checkpoint,
     provider,
+    countTokens: (text) => tokenizer.encode(text).length,
     async encodeText(text, maximum) {
       const { ids, mask } = tokenizer.encodePadded(text, maximum)
       const tokens = mask.filter((bit) => bit === 1).length

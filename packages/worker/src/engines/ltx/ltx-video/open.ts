@@ -1,9 +1,8 @@
 /** LTX-Video as a pipeline: a checkpoint opened with its recipe, and requests turned into settings of its own. */
 
-import { EngineError } from '../../../failure.ts'
 import { seededDraws } from '../../../flow/draws.ts'
 import type { ComputeType } from '../../../networks/parameters.ts'
-import type { Engine, EngineRequest, ResolvedSettings } from '../../engine.ts'
+import type { EngineRequest } from '../../engine.ts'
 import { tokenCount } from '../coordinates.ts'
 import { coverPicture, pictureToPixels, pixelsToFrames, resizePixels } from '../picture.ts'
 import type { PassPlan, Pipeline, PipelineOptions, Precision, PreparedVideo } from '../pipeline.ts'
@@ -12,8 +11,9 @@ import { openCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { generateLatents, latentSize, passSizes, type VideoSettings } from './generate.ts'
 import { checkWeights, createModels, type LtxModels, type ModelOptions } from './models.ts'
 import { quantizeCheckpoint } from './quantize-checkpoint.ts'
-import { needsNegativePrompt, passSteps, type Recipe } from './recipe.ts'
+import { passSteps, type Recipe } from './recipe.ts'
 import { chooseRecipe } from './recipes.ts'
+import { abilitiesOf, adjusted, defaultsOf, resolveVideo } from './resolve.ts'
 
 const computeTypes: Readonly<Record<Precision, ComputeType>> = {
   fp32: 'float32',
@@ -42,7 +42,9 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
   return {
     description: `${checkpoint.name}, recipe ${recipe.name}`,
     provider,
-    defaults: defaultsOf(recipe),
+    defaults: defaultsOf(recipe, checkpoint),
+    abilities: abilitiesOf(checkpoint),
+    resolve: (asked, picture) => resolveVideo({ checkpoint, recipe, countTokens: models.countTokens }, asked, picture),
     prepare: (request) => prepare(models, recipe, request, options),
     close: () => models.close(),
   }
@@ -95,42 +97,27 @@ function prepare(
   }
 }
 
-function defaultsOf(recipe: Recipe): Engine['defaults'] {
-  const { guidance } = recipe
-  return {
-    steps: passSteps(recipe.first),
-    ...(guidance.length === 1 && { guidance_scale: guidance[0].scale }),
-    ...(needsNegativePrompt(guidance) && { negative_prompt: recipe.negativePrompt }),
-  }
-}
-
-function videoSettings(models: LtxModels, recipe: Recipe, { picture, settings }: EngineRequest): VideoSettings {
-  const { time, space } = models.checkpoint.vae.config.compression
-  if (settings.width % space !== 0 || settings.height % space !== 0) {
-    throw new EngineError(
-      'invalid_settings',
-      `${settings.width}x${settings.height} is not made of multiples of ${space}. Ask for such a size.`,
-    )
-  }
+function videoSettings(
+  models: LtxModels,
+  recipe: Recipe,
+  { picture, keyframes = [], settings }: EngineRequest,
+): VideoSettings {
+  const { time } = models.checkpoint.vae.config.compression
+  const first = { picture, frame: 0, strength: settings.image_strength ?? 1 }
   return {
     prompt: settings.prompt,
     negativePrompt: settings.negative_prompt ?? recipe.negativePrompt,
-    pictures: [{ at: (width, height) => pictureToPixels(coverPicture(picture, width, height)) }],
+    pictures: [first, ...keyframes].map(({ picture, frame, strength }) => ({
+      at: (width, height) => pictureToPixels(coverPicture(picture, width, height)),
+      frame,
+      strength,
+    })),
     width: settings.width,
     height: settings.height,
     frames: Math.ceil((settings.num_frames - 1) / time) * time + 1,
     framesPerSecond: settings.fps,
     recipe: adjusted(recipe, settings),
   }
-}
-
-/** The recipe with what the request says. A distilled model's sigmas are its own: there, steps are not asked for. */
-function adjusted(recipe: Recipe, { steps, guidance_scale: scale }: ResolvedSettings): Recipe {
-  const asked = 'steps' in recipe.first && steps !== undefined && steps !== passSteps(recipe.first)
-  const first = asked ? { steps } : recipe.first
-  if (scale === undefined) return { ...recipe, first }
-  const rescale = recipe.guidance.length > 1 ? 0.7 : recipe.guidance[0].rescale
-  return { ...recipe, first, guidance: [{ from: 1, scale, rescale }] }
 }
 
 /** A step's cost grows with its tokens. */
