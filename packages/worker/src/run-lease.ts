@@ -124,12 +124,12 @@ async function makeAndStore(
     })
   show(0, 'fetching')
   const wanted = picturesOf(lease, options.folder)
-  for (const [index, { url, file }] of wanted.entries()) {
+  for (const [index, { url, picture }] of wanted.entries()) {
     const what = wanted.length > 1 ? `fetching picture ${index + 1} of ${wanted.length}` : 'fetching the picture'
-    await patiently(what, () => downloadPicture(url, file, transfer))
+    await patiently(what, () => downloadPicture(url, picture.file, transfer))
     show((8 * (index + 1)) / wanted.length, 'fetching')
   }
-  const pictures = wanted.map(({ url: _, ...picture }) => picture)
+  const pictures = wanted.map(({ picture }) => picture)
   const resolution = await options.child.run(
     { job_id, pictures, video, poster, settings: lease.settings },
     {
@@ -152,12 +152,11 @@ async function makeAndStore(
 }
 
 /** All pictures of a lease, with the files they are fetched into. */
-function picturesOf({ image_url, images = [] }: Lease, folder: string): (JobPicture & { url: string })[] {
+function picturesOf({ image_url, images = [] }: Lease, folder: string): { url: string; picture: JobPicture }[] {
   const placed = images.some(isAtStart) ? images : [{ image_url, at: 'start' as const, strength: 1 }, ...images]
   return placed.map(({ image_url: url, ...place }, index) => ({
-    ...place,
     url,
-    file: join(folder, `picture-${index + 1}`),
+    picture: { ...place, file: join(folder, `picture-${index + 1}`) },
   }))
 }
 

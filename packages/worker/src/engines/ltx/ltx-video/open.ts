@@ -44,7 +44,8 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
     provider,
     defaults: defaultsOf(recipe, checkpoint),
     abilities: abilitiesOf(checkpoint),
-    resolve: (asked, picture) => resolveVideo({ checkpoint, recipe, countTokens: models.countTokens }, asked, picture),
+    resolve: (asked, picture) =>
+      resolveVideo({ checkpoint, recipe, countTokens: (text) => models.countTokens(text) }, asked, picture),
     prepare: (request) => prepare(models, recipe, request, options),
     close: () => models.close(),
   }
