@@ -13,6 +13,7 @@ export {
   type WaitOptions,
 } from './kinora.ts'
 export type { CallOptions, KinoraOptions } from './options.ts'
+export type { EndPicture, PicturePosition, Pictures, PictureSource, PlacedPicture } from './pictures.ts'
 export { parseRetryAfter, retryDelay } from './retry.ts'
 export type { UploadProgress } from './upload.ts'
 export { verifyWebhook, type VerifyWebhookOptions, type WebhookEvent } from './webhook.ts'
@@ -22,5 +23,6 @@ export {
   type Job,
   type JobList,
   type JobStatus,
+  type Model,
   WebhookVerificationError,
 } from '@kinora/protocol'

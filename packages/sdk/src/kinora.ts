@@ -6,6 +6,8 @@ import {
   isFinal,
   type Job,
   type JobList,
+  type Model,
+  type ModelList,
   EVENT_STREAM,
   paths,
   type PresignDownload,
@@ -17,15 +19,15 @@ import { follow, type StreamOptions } from './follow.ts'
 import { Http } from './http.ts'
 import { type ImageInput, readPicture } from './image.ts'
 import { type CallOptions, type KinoraOptions, readOptions } from './options.ts'
+import { type Pictures, sendPictures } from './pictures.ts'
 import { upload, type UploadProgress } from './upload.ts'
 
-/** The settings as the wire names them, and the picture: as `image`, or as `image_url` or `upload_id` as the wire does. */
-export type GenerateInput = Omit<GenerateRequest, 'image_url' | 'upload_id'> &
-  (
-    | { image: ImageInput; image_url?: never; upload_id?: never }
-    | { image_url: string; image?: never; upload_id?: never }
-    | { upload_id: string; image?: never; image_url?: never }
-  )
+/** The settings as the wire names them, and the pictures: one, one for the last frame beside it, or `images` with their places. */
+export type GenerateInput = Omit<
+  GenerateRequest,
+  'image_url' | 'upload_id' | 'images' | 'end_image_url' | 'end_upload_id'
+> &
+  Pictures
 
 export interface UploadOptions extends CallOptions {
   onUploadProgress?: ((progress: UploadProgress) => void) | undefined
@@ -84,18 +86,12 @@ export class Kinora {
    * @throws InputError, ApiError (`invalid_request`, `unknown_model`, …), ConnectionError, TimeoutError. The last two carry the `idempotencyKey`:
    *   whether the job exists is unknown then, and calling again with that key is safe.
    */
-  async generate({ image, ...input }: GenerateInput, options: GenerateOptions = {}): Promise<Job> {
-    const { signal } = options
+  async generate(input: GenerateInput, options: GenerateOptions = {}): Promise<Job> {
+    const { signal, onUploadProgress: onProgress } = options
     const idempotencyKey = options.idempotencyKey ?? randomKey()
-    const json: Record<string, unknown> = { ...input }
-    if (image !== undefined) {
-      const picture = await readPicture(image, signal)
-      if ('url' in picture) json.image_url = picture.url
-      else {
-        const onProgress = options.onUploadProgress
-        json.upload_id = await upload(this.#http, { ...picture, signal, byContent: true, onProgress })
-      }
-    }
+    const { image, end_image, images, ...fields } = input
+    const pictures = await sendPictures(this.#http, { image, end_image, images }, { signal, onProgress })
+    const json = { ...fields, ...pictures }
     const headers = { [HEADERS.idempotencyKey]: idempotencyKey }
     return this.#http.json(
       { method: 'POST', to: paths.generate(), json, headers, signal, context: { idempotencyKey } },
@@ -228,6 +224,11 @@ export class Kinora {
     return (await this.#http.send(headers === undefined ? send : { ...send, headers })).response
   }
 
+  /** The server's models, the default first: what each can do, its limits, and whether a worker serves it. */
+  async models({ signal }: CallOptions = {}): Promise<Model[]> {
+    return (await this.#http.json({ method: 'GET', to: paths.models(), signal }, isModelList)).models
+  }
+
   /** How the server and its queue are. Also answered, with `redis: "error"`, when the queue's store can't be reached. */
   async health({ signal }: CallOptions = {}): Promise<Health> {
     return this.#http.json({ method: 'GET', to: paths.health(), signal, accept: [503], retries: 0 }, isHealth)
@@ -237,6 +238,10 @@ export class Kinora {
   async webhookSecret({ signal }: CallOptions = {}): Promise<string> {
     return (await this.#http.json({ method: 'GET', to: paths.webhookSecret(), signal }, hasTexts('secret'))).secret
   }
+}
+
+function isModelList(value: unknown): value is ModelList {
+  return isFields(value) && Array.isArray(value.models) && value.models.every(hasTexts('model'))
 }
 
 function isHealth(value: unknown): value is Health {

@@ -34,7 +34,8 @@ export class MockJobs {
     return (this.#options.now?.() ?? new Date()).toISOString()
   }
 
-  add(request: ParsedGenerateRequest, model: string): Job {
+  /** @param told what the job says beside its settings: `requested`, `picture_url`, `images` */
+  add(request: ParsedGenerateRequest, model: string, told: Change = {}): Job {
     const job_id = `job_mock${++this.#count}`
     const {
       image_url: _image,
@@ -48,6 +49,7 @@ export class MockJobs {
     const seed = request.seed ?? this.#count
     const job: Job = {
       ...settings,
+      ...told,
       job_id,
       model,
       seed,

@@ -1,5 +1,6 @@
 /** A pretended Kinora server for tests: request handlers of Mock Service Worker, and a hand to move its jobs with. */
 import {
+  AskedSettings,
   ERROR_STATUS,
   type ErrorCode,
   explained,
@@ -7,13 +8,12 @@ import {
   GenerateRequest,
   HEADERS,
   type Health,
-  isSettingName,
+  isAtStart,
   type Job,
   PAGE,
   type ParsedGenerateRequest,
   paths,
   PresignUploadRequest,
-  settingFromText,
   signWebhook,
   toWebhookSecret,
   UploadRequest,
@@ -22,6 +22,8 @@ import {
 } from '@kinora/protocol'
 import { delay, http, type HttpHandler, HttpResponse } from 'msw'
 import { type FinalJob, MockJobs } from './mock-jobs.ts'
+import { modelList } from './mock-models.ts'
+import { fromText, type NamedPicture, picturesOf } from './mock-pictures.ts'
 import type { Fault, MockKinoraOptions } from './mock-options.ts'
 import { mockStorage, type MockUpload, SMALLEST_VIDEO } from './mock-storage.ts'
 import { MockStreams } from './mock-streams.ts'
@@ -103,6 +105,7 @@ export function mockKinora(options: MockKinoraOptions = {}): MockKinora {
   const {
     baseUrl = 'http://kinora.test',
     models = ['ltx-video', 'camera'],
+    abilities = { camera: { images: false, audio: false } },
     webhookSecret = 'mock webhook secret',
     now = () => new Date(),
   } = options
@@ -192,35 +195,69 @@ export function mockKinora(options: MockKinoraOptions = {}): MockKinora {
     const model = value.model ?? models[0] ?? 'ltx-video'
     if (!models.includes(model))
       return refuse('unknown_model', `Unknown model "${model}". Known: ${models.join(', ')}.`)
-    if (value.upload_id !== undefined && !storage.uploads.get(value.upload_id)?.bytes) {
-      return refuse('upload_not_found', `No picture was uploaded as "${value.upload_id}".`)
+    const pictures = picturesOf(value)
+    const lacking = pictures.find(({ upload_id }) => upload_id !== undefined && !storage.uploads.get(upload_id)?.bytes)
+    if (lacking) return refuse('upload_not_found', `No picture was uploaded as "${lacking.upload_id}".`)
+    if (pictures.length > 1 && abilities[model]?.images === false) {
+      const able = models.filter((name) => abilities[name]?.images !== false)
+      return refuse('invalid_request', `${model} takes one picture. These take more: ${able.join(', ')}.`)
     }
     const key = request.headers.get(HEADERS.idempotencyKey)
-    const parameters = JSON.stringify(value, Object.keys(value).sort())
+    // Sorted on every level: equal requests are equal whatever the order of their fields.
+    const parameters = JSON.stringify(value, (_, field: unknown) =>
+      typeof field === 'object' && field !== null && !Array.isArray(field)
+        ? Object.fromEntries(Object.entries(field).sort(([one], [other]) => (one < other ? -1 : 1)))
+        : field,
+    )
     const earlier = key === null ? undefined : byKey.get(key)
     if (earlier && earlier.parameters !== parameters) {
       return refuse('idempotency_mismatch', 'This Idempotency-Key was used with other parameters.')
     }
     const known = earlier && jobs.get(earlier.jobId)
-    const job = known ?? jobs.add(value, model)
+    const job = known ?? jobs.add(value, model, told(parsed.asked, pictures))
     if (key !== null) byKey.set(key, { jobId: job.job_id, parameters })
     return HttpResponse.json(show(job), { status: 201 })
   }
 
-  async function readGenerate(request: Request): Promise<Parsed<ParsedGenerateRequest>> {
-    if (!request.headers.get('content-type')?.startsWith('multipart/'))
-      return parse(GenerateRequest, await readJson(request))
+  /** What a job says of its request. */
+  function told(asked: unknown, pictures: readonly NamedPicture[]): Partial<Job> {
+    const placed = pictures.map(({ image_url, upload_id, ...place }) => ({
+      ...place,
+      image_url: image_url ?? storage.pictureUrl(upload_id ?? ''),
+    }))
+    const requested = AskedSettings.safeParse(asked).data
+    const picture_url = placed.find(isAtStart)?.image_url
+    return {
+      ...(requested && { requested }),
+      ...(picture_url !== undefined && { picture_url }),
+      ...(placed.length > 1 && { images: placed }),
+    }
+  }
+
+  async function readGenerate(request: Request): Promise<Parsed<ParsedGenerateRequest> & { asked?: unknown }> {
+    if (!request.headers.get('content-type')?.startsWith('multipart/')) {
+      const asked = await readJson(request)
+      return { ...parse(GenerateRequest, asked), asked }
+    }
     const form = await request.formData()
     const image = form.get('image')
     if (!(image instanceof Blob)) return { refusal: refuse('invalid_request', 'The part "image" is missing.') }
-    const upload_id = `upl_mock${++uploadCount}`
-    const bytes = new Uint8Array(await image.arrayBuffer())
-    storage.uploads.set(upload_id, { content_type: image.type, content_length: bytes.length, bytes })
-    const texts = [...form].flatMap(([name, value]) =>
-      typeof value === 'string' ? [[name, isSettingName(name) ? settingFromText(name, value) : value]] : [],
+    const asked = Object.fromEntries(
+      [...form].flatMap(([name, value]) => (typeof value === 'string' ? [[name, fromText(name, value)]] : [])),
     )
-    const parsed = parse(GenerateFields, Object.fromEntries(texts))
-    return 'refusal' in parsed ? parsed : { value: { ...parsed.value, upload_id } }
+    const parsed = parse(GenerateFields, asked)
+    if ('refusal' in parsed) return parsed
+    const files: Partial<ParsedGenerateRequest> = { upload_id: await keep(image) }
+    const end = form.get('end_image')
+    if (end instanceof Blob) files.end_upload_id = await keep(end)
+    return { value: { ...parsed.value, ...files }, asked }
+  }
+
+  async function keep(file: Blob): Promise<string> {
+    const upload_id = `upl_mock${++uploadCount}`
+    const bytes = new Uint8Array(await file.arrayBuffer())
+    storage.uploads.set(upload_id, { content_type: file.type, content_length: bytes.length, bytes })
+    return upload_id
   }
 
   async function makeUpload({ request }: Call): Promise<Response> {
@@ -285,6 +322,7 @@ export function mockKinora(options: MockKinoraOptions = {}): MockKinora {
     handlers: [
       route('get', paths.health(), health, true),
       route('post', paths.generate(), generate),
+      route('get', paths.models(), () => HttpResponse.json(modelList(models, abilities))),
       route('get', paths.jobs(), list),
       route(
         'get',

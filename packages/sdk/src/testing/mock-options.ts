@@ -1,5 +1,5 @@
 /** The options of `mockKinora`, and the faults it can be told to have. */
-import type { Job } from '@kinora/protocol'
+import type { Abilities, Job } from '@kinora/protocol'
 
 export interface MockKinoraOptions {
   /** Where the pretended server is; the same as the client's `baseUrl`. Default `http://kinora.test`. */
@@ -8,6 +8,8 @@ export interface MockKinoraOptions {
   apiKey?: string
   /** Known models, the default first. Default `ltx-video`, `camera`. */
   models?: readonly string[]
+  /** What the models can do, by name, as `models()` tells; requests for what one is known not to do are refused. Default: camera takes one picture. */
+  abilities?: Readonly<Record<string, Abilities>>
   /**
    * Milliseconds from one step of a job to the next: queued, fetching, generating (10, 50, 90 %), uploading, completed. `false` leaves every job queued
    * until the test moves it with `advance`, `update`, `complete` or `fail`. Default 5.

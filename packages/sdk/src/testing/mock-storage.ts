@@ -14,6 +14,7 @@ export interface MockStorage {
   readonly uploads: Map<string, MockUpload>
   readonly handlers: HttpHandler[]
   uploadUrl(uploadId: string): string
+  pictureUrl(uploadId: string): string
   downloadUrl(jobId: string): string
 }
 
@@ -27,6 +28,7 @@ export function mockStorage(
   return {
     uploads,
     uploadUrl: (uploadId) => `${at}/uploads/${uploadId}?signature=put-${uploadId}`,
+    pictureUrl: (uploadId) => `${at}/uploads/${uploadId}?signature=get-${uploadId}`,
     downloadUrl: (jobId) => `${at}/outputs/${jobId}/output.mp4?signature=get-${jobId}`,
     handlers: [
       http.put<{ id: string }>(`${at}/uploads/:id`, async ({ params, request }) => {
@@ -41,6 +43,13 @@ export function mockStorage(
           return refuse('SignatureDoesNotMatch: content-length')
         upload.bytes = bytes
         return new HttpResponse(null, { status: 200 })
+      }),
+      http.get<{ id: string }>(`${at}/uploads/:id`, ({ params, request }) => {
+        const upload = uploads.get(params.id)
+        const { searchParams } = new URL(request.url)
+        if (searchParams.get('signature') !== `get-${params.id}`) return refuse('SignatureDoesNotMatch')
+        if (!upload?.bytes) return refuse('NoSuchKey', 404)
+        return new HttpResponse(upload.bytes, { headers: { 'content-type': upload.content_type } })
       }),
       http.get<{ id: string }>(`${at}/outputs/:id/output.mp4`, ({ params, request }) => {
         const { searchParams } = new URL(request.url)
