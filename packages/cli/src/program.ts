@@ -9,6 +9,7 @@ import { worker, type WorkerFlags } from './commands/worker.ts'
 import { CommandError, describeError, EXIT } from './failure.ts'
 import { Interrupted, listenForInterrupts } from './interrupt.ts'
 import { createOutput } from './output.ts'
+import { addPictureOptions, type PictureFlags } from './picture-flags.ts'
 import { addSettingOptions, type SettingFlags, settingsFromFlags } from './setting-flags.ts'
 import { VERSION } from './version.ts'
 
@@ -65,11 +66,13 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .addOption(json)
     .action(async (photo: string, options: GenerateFlags) => {
       const output = createOutput(host, options)
-      const settings = { ...settingsFromFlags(options), model: options.model }
+      const { model, metadata } = options
+      const settings = { ...settingsFromFlags(options), model, metadata }
       const result = await generate({ ...options, photo, settings, environment: env }, output, signal)
       output.result(result.output, result)
     })
   addSettingOptions(generateCommand)
+  addPictureOptions(generateCommand)
 
   program
     .command('dev')
@@ -118,7 +121,7 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
   return program
 }
 
-interface GenerateFlags extends SettingFlags {
+interface GenerateFlags extends SettingFlags, PictureFlags {
   readonly output?: string
   readonly force?: boolean
   readonly model?: string

@@ -2,13 +2,21 @@
 import { access } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import type { AskedSettings } from '@kinora/protocol'
-import { isJobCanceledError, isJobFailedError, type Job, Kinora } from '@kinora/sdk'
+import {
+  isJobCanceledError,
+  isJobFailedError,
+  type Job,
+  Kinora,
+  type PicturePosition,
+  type PlacedPicture,
+} from '@kinora/sdk'
 import { downloadTo, fromPath } from '@kinora/sdk/node'
 import type { WorkerEvent } from '@kinora/worker'
 import { findRunningServer } from '../dev-server.ts'
 import { CommandError, EXIT } from '../failure.ts'
 import { startLocal } from '../compose.ts'
 import type { Output } from '../output.ts'
+import type { TypedPicture } from '../picture-flags.ts'
 
 export interface GenerateOptions {
   readonly photo: string
@@ -20,7 +28,13 @@ export interface GenerateOptions {
   readonly apiKey?: string | undefined
   readonly dataDir: string
   /** Everything the wire takes beside the picture. */
-  readonly settings: AskedSettings & { readonly model?: string | undefined }
+  readonly settings: AskedSettings & {
+    readonly model?: string | undefined
+    readonly metadata?: Readonly<Record<string, string>> | undefined
+  }
+  /** A file or URL. */
+  readonly endImage?: string | undefined
+  readonly image?: readonly TypedPicture[] | undefined
   readonly environment: NodeJS.ProcessEnv
 }
 
@@ -28,6 +42,8 @@ export interface GenerateOptions {
 export interface GenerateResult {
   readonly output: string
   readonly job: Job
+  /** What was left aside, changed or cut. */
+  readonly notices: readonly string[]
   /** Milliseconds each stage took, as seen from here. */
   readonly stages: Readonly<Record<string, number>>
 }
@@ -51,13 +67,8 @@ export async function generate(
       EXIT.usage,
     )
   }
-  const image = await fromPath(options.photo).catch((cause: unknown) => {
-    throw new CommandError(
-      `${options.photo} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      EXIT.usage,
-      { cause },
-    )
-  })
+  const image = await readFile(options.photo)
+  const others = await readOthers(options)
 
   const failed = new AbortController()
   const signal = AbortSignal.any([interrupted, failed.signal])
@@ -69,8 +80,21 @@ export async function generate(
     output.progress({ label: 'uploading', percent: 0 })
     stages.enter('upload')
     const { upload_id } = await kinora.upload(image, { signal })
+    const beside: PlacedPicture[] = []
+    for (const { image, ...place } of others) {
+      const uploads = image instanceof Blob
+      beside.push(
+        uploads
+          ? { ...place, upload_id: (await kinora.upload(image, { signal })).upload_id }
+          : { ...place, image_url: image },
+      )
+    }
     // Not interruptible: its answer is needed to cancel the job, and the signal is looked at right after.
-    job = await kinora.generate({ upload_id, ...options.settings })
+    job = await kinora.generate(
+      beside.length === 0
+        ? { ...options.settings, upload_id }
+        : { ...options.settings, images: [{ upload_id, at: 'start' }, ...beside] },
+    )
     stages.enter('queued')
     const done = await kinora.wait(job.job_id, {
       signal,
@@ -84,7 +108,9 @@ export async function generate(
     output.progress({ label: 'download', percent: 100 })
     await downloadTo(kinora, done.job_id, target, { signal })
     output.endProgress()
-    return { output: target, job: done, stages: stages.end() }
+    const notices = done.notices ?? []
+    for (const notice of notices) output.say(notice)
+    return { output: target, job: done, notices, stages: stages.end() }
   } catch (error) {
     output.endProgress()
     if (signal.aborted && job) await cancelQuietly(kinora, job.job_id)
@@ -95,6 +121,31 @@ export async function generate(
   } finally {
     await server.close()
   }
+}
+
+/** A picture beside the photo; a URL is the server's to fetch. */
+type Other = PicturePosition & { readonly image: Blob | string; readonly strength?: number }
+
+async function readOthers({ image = [], endImage }: GenerateOptions): Promise<Other[]> {
+  const typed: TypedPicture[] = [...image]
+  if (endImage !== undefined) typed.push({ source: endImage, place: { at: 'end' } })
+  return Promise.all(
+    typed.map(async ({ source, place, strength }) => ({
+      ...place,
+      image: /^https?:\/\//i.test(source) ? source : await readFile(source),
+      ...(strength !== undefined && { strength }),
+    })),
+  )
+}
+
+async function readFile(path: string): Promise<Blob> {
+  return fromPath(path).catch((cause: unknown) => {
+    throw new CommandError(
+      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      EXIT.usage,
+      { cause },
+    )
+  })
 }
 
 async function findServer(
