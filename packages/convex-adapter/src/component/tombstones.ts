@@ -161,13 +161,14 @@ export const refused = internalMutation({
   returns: v.null(),
   handler: async (ctx, { tombstoneId, attempt, failure: { message, code, kind, retryAfter } }) => {
     const tombstone = await ctx.db.get(tombstoneId)
-    if (tombstone === null || tombstone.attempt !== attempt) return null
+    if (tombstone === null) return null
     const { want, externalJobId } = tombstone
-    // The server knows no such job; or it refuses the submission for good, and so has made no job of it.
+    // The server knows no such job; or it refuses the submission for good, and so has made no job of it. That is true however late it is heard.
     if (code === 'job_not_found' || (externalJobId === undefined && kind === undefined)) {
       await ctx.db.delete(tombstoneId)
       return null
     }
+    if (tombstone.attempt !== attempt) return null
     const which = externalJobId ?? `${tombstone.jobId}, whose acceptance was not heard of,`
     await sayRefused(ctx, `${want} job ${which} on the server`, kind ?? 'server_error', message)
     await ctx.scheduler.runAfter(tellPause(attempt, retryAfter), internal.tombstones.attempt, {
