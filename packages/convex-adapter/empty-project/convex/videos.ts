@@ -46,6 +46,9 @@ export const wrong = mutation({
   handler: async (ctx, { userId }) => {
     // @ts-expect-error a picture is needed
     await kinora.create(ctx, { userId })
+    await kinora.create(ctx, { userId, images: [{ image_url: 'https://example.com/cat.jpg', at: 'start' }] })
+    // @ts-expect-error one picture, or several
+    await kinora.create(ctx, { userId, image: 'https://example.com/cat.jpg', images: [] })
     // @ts-expect-error users are ids of the app's own table
     await kinora.create(ctx, { userId: 'ada', image: 'https://example.com/cat.jpg' })
     // @ts-expect-error whose job it may be is said

@@ -14,7 +14,7 @@ import {
 import { ConvexError, type GenericId, v } from 'convex/values'
 import { settings } from '../component/job.ts'
 import type { Kinora } from './kinora.ts'
-import type { CreateArgs, VideoJob } from './options.ts'
+import type { JobArgs, VideoJob } from './options.ts'
 
 export interface VideoApiOptions<DataModel extends GenericDataModel, UserId extends string> {
   /** Who is signed in, or null. Called in queries and mutations alike. */
@@ -32,7 +32,7 @@ export interface VideoApiOptions<DataModel extends GenericDataModel, UserId exte
 }
 
 /** What a client says of the job it wants. */
-export type CreateRequest = Omit<CreateArgs, 'userId' | 'image' | 'duration' | 'context'> & {
+export type CreateRequest = Omit<JobArgs, 'userId' | 'duration' | 'context'> & {
   sourceImageId: GenericId<'_storage'>
   durationSeconds?: number
 }
@@ -56,6 +56,9 @@ export interface VideoApi<UserId extends string, Context> {
   cancel: RegisteredMutation<'public', { jobId: string }, Promise<boolean>>
   remove: RegisteredMutation<'public', { jobId: string }, Promise<boolean>>
 }
+
+/** What a client may set beside its one picture. */
+const { images: _, ...oneSetting } = settings.fields
 
 /** How many jobs `listByUser` shows. */
 const NEWEST = 50
@@ -83,7 +86,7 @@ export function makeApi<DataModel extends GenericDataModel, UserId extends strin
         sourceImageId: v.id('_storage'),
         prompt: v.optional(v.string()),
         durationSeconds: v.optional(v.number()),
-        ...settings.fields,
+        ...oneSetting,
       },
       handler: async (ctx, request) => {
         const userId = await signedIn(ctx)

@@ -13,9 +13,11 @@ export type { CreateRequest, VideoApi, VideoApiOptions } from './api.ts'
 export { Kinora } from './kinora.ts'
 export type {
   CreateArgs,
+  JobArgs,
   KinoraOptions,
   OnComplete,
   OnEvent,
+  Pictures,
   ReadingCtx,
   Scope,
   StoreVideo,

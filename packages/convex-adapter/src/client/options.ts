@@ -63,14 +63,26 @@ export interface KinoraOptions {
   readonly maxAttempts?: number
 }
 
-export interface CreateArgs<UserId extends string = string, Context = unknown> extends Settings {
+/** The picture, or several with their places. */
+export type Pictures =
+  | {
+      /** The picture: an id of the app's own storage, or an http(s) URL. JPEG, PNG, WebP, AVIF, HEIC, GIF or TIFF, at most 20 MiB. */
+      readonly image: GenericId<'_storage'> | URL | string
+      readonly images?: never
+    }
+  | {
+      readonly image?: never
+      /** Pictures by URL or upload, with their places in the video, as the wire writes them: one of them at the start. */
+      readonly images: NonNullable<Settings['images']>
+    }
+
+/** What a job is made of. */
+export type CreateArgs<UserId extends string = string, Context = unknown> = JobArgs<UserId, Context> & Pictures
+
+/** The same without its pictures. */
+export interface JobArgs<UserId extends string = string, Context = unknown> extends Omit<Settings, 'images'> {
   /** Whose job it is. The component believes it: take it from the authenticated user, never from the client's arguments. */
   readonly userId: UserId
-  /**
-   * The picture: an id of the app's own storage, or an http(s) URL. JPEG, PNG, WebP, AVIF, HEIC, GIF or TIFF, at most 20 MiB. Left out only where
-   * `images` names the pictures.
-   */
-  readonly image?: GenericId<'_storage'> | URL | string
   /** What shall happen in the video, at most 4000 characters. */
   readonly prompt?: string
   /** Seconds, a whole number from 1 to 10. Default 5. */
