@@ -152,15 +152,16 @@ describe('when the video is there', () => {
   })
 
   test('one that is too large stays on the server, and the job says why', async () => {
+    const size = 501 * 1024 * 1024
     server.answer(({ method, path }) =>
       path === '/video.mp4'
-        ? { headers: { 'content-length': String(30 * 1024 * 1024) } }
+        ? { headers: { 'content-length': String(size) } }
         : { status: method === 'POST' ? 201 : 200, body: wireJob(method === 'POST' ? {} : state) },
     )
     const { ada, jobId, job } = await finished('/video.mp4')
     expect(job).toMatchObject({ status: 'completed', outputVideoUrl: `${server.url}/video.mp4` })
     expect(job?.storeError).toBe(
-      'The video has 31457280 bytes, and at most 20971520 are copied: an action has 64 MiB of memory. It stays on the Kinora server.',
+      `The video has ${size} bytes, and at most 524288000 are copied. It stays on the Kinora server.`,
     )
     expect(await ada.query(api.videos.notifications, {})).toHaveLength(1)
     expect(await ada.action(api.videos.link, { jobId })).toBe(`${server.url}/video.mp4`)

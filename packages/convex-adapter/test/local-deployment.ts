@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 /** Parts of a `convexTest` that are needed here. */
 interface Deployment {
   fetch(path: string, init: RequestInit): Promise<Response>
+  run<Result>(handler: (ctx: { storage: { store(file: Blob): Promise<string> } }) => Promise<Result>): Promise<Result>
 }
 
 type Syscall = (operation: string, args: string) => Promise<string>
@@ -22,6 +23,10 @@ export async function startLocalDeployment() {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { url: path = '/', method = 'GET' } = request
+    if (path.startsWith(UPLOADS) && deployment !== undefined) {
+      await takeUpload(deployment, request, response)
+      return
+    }
     const body = await readText(request)
     const file = files.get(path)
     if (file !== undefined) {
@@ -77,6 +82,22 @@ export async function startLocalDeployment() {
   }
 }
 
+/** Where convex-test says that files are uploaded to. */
+const UPLOADS = '/api/storage/upload'
+
+/** Puts what is uploaded into the test's storage, as a deployment does with what comes through an upload URL: whole, or not at all. */
+async function takeUpload(deployment: Deployment, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Uint8Array<ArrayBuffer>[] = []
+  try {
+    for await (const chunk of request) chunks.push(new Uint8Array(chunk))
+  } catch {
+    return
+  }
+  const file = new Blob(chunks, { type: request.headers['content-type'] ?? '' })
+  const storageId = await deployment.run((ctx) => ctx.storage.store(file))
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ storageId }))
+}
+
 /** convex-test invents URLs of a deployment in the cloud; they become URLs of the port here. */
 function serveStorageAt(url: string): () => void {
   const runtime: { asyncSyscall: Syscall } = Reflect.get(globalThis, 'Convex')
@@ -87,6 +108,7 @@ function serveStorageAt(url: string): () => void {
     configurable: true,
     get: (): Syscall => async (operation, args) => {
       const answer = await (read() as Syscall)(operation, args)
+      if (operation === '1.0/storageGenerateUploadUrl') return JSON.stringify(`${url}${UPLOADS}?token=1`)
       if (operation !== '1.0/storageGetUrl' || answer === 'null') return answer
       const name = String(JSON.parse(answer)).split('/api/storage/')[1] ?? ''
       return JSON.stringify(`${url}/api/storage/${encodeURIComponent(name)}`)

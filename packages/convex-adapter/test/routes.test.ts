@@ -118,3 +118,56 @@ describe('an onComplete that throws', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 })
+
+describe('a link to a video that lasts', () => {
+  async function finished() {
+    const started = await startWithJob()
+    await deliver(started.t)
+    server.answer(() => ({
+      body: wireJob({
+        status: 'completed',
+        result_url: `${VIDEO}?fresh`,
+        poster_url: 'https://videos.example.com/1.jpg',
+      }),
+    }))
+    return started
+  }
+  const look = async (response: Response) => [response.status, response.headers.get('location')]
+
+  test('leads to a fresh one, for whom the app lets', async () => {
+    const { t, userId, jobId } = await finished()
+    const ada = t.withIdentity({ subject: userId })
+    const response = await ada.fetch(`/watch/${jobId}`)
+    expect(await look(response)).toEqual([302, `${VIDEO}?fresh`])
+    expect(response.headers.get('cache-control')).toBe('private, no-store')
+    expect(await look(await t.fetch(`/watch/${jobId}/poster?pass=let-me-in`))).toEqual([
+      302,
+      'https://videos.example.com/1.jpg',
+    ])
+  })
+
+  test('does not tell anybody else whether there is a video', async () => {
+    const { t, jobId } = await finished()
+    for (const path of [
+      `/watch/${jobId}`,
+      '/watch/nothing?pass=let-me-in',
+      `/watch/${jobId}/other?pass=let-me-in`,
+      '/watch/%E0%A4%A',
+    ]) {
+      expect((await t.withIdentity({ subject: 'eve' }).fetch(path)).status).toBe(404)
+    }
+    expect(server.seen.filter(({ method }) => method === 'GET')).toEqual([])
+  })
+
+  test('says so where the server cannot be asked', async () => {
+    const { t, jobId } = await finished()
+    server.answer(() => ({ status: 503 }))
+    const response = await t.fetch(`/watch/${jobId}?pass=let-me-in`)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '10'])
+  })
+
+  test('leads nowhere before the video is there', async () => {
+    const { t, jobId } = await startWithJob()
+    expect((await t.fetch(`/watch/${jobId}?pass=let-me-in`)).status).toBe(404)
+  })
+})

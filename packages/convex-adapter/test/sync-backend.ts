@@ -78,6 +78,9 @@ export function startSyncBackend(runQuery: RunQuery) {
     readyState = 0
 
     constructor() {
+      // A new connection begins anew: the client says again what it watches.
+      version = { querySet: 0, identity: 0, ts: 0 }
+      watched.clear()
       send = (message) => this.onmessage?.({ data: JSON.stringify(message) })
       queueMicrotask(() => {
         this.readyState = 1

@@ -25,7 +25,7 @@ export const log = internalMutation({
   handler: async (_ctx, { type, job }) => console.log(type, job.status),
 })
 
-export const { create, get, listByUser, list, cancel, remove, generateUploadUrl } = kinora.api<DataModel>({
+export const { create, get, listByUser, list, cancel, remove, renew, generateUploadUrl } = kinora.api<DataModel>({
   getUserId: async (ctx) => (await ctx.db.query('users').first())?._id ?? null,
 })
 

@@ -13,7 +13,7 @@ const kinora: Kinora = new Kinora(components.kinora, {
 export const storeVideo = storeVideoAction(components.kinora)
 
 /** What the page calls: the usual functions, for the signed-in user. */
-export const { create, get, listByUser, cancel, remove, generateUploadUrl } = kinora.api({ getUserId })
+export const { create, get, listByUser, list, cancel, remove, renew, generateUploadUrl } = kinora.api({ getUserId })
 
 /** Runs once for each job, when all about it is done. */
 export const notify = internalMutation({

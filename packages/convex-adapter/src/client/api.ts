@@ -55,6 +55,8 @@ export interface VideoApi<UserId extends string, Context> {
   >
   cancel: RegisteredMutation<'public', { jobId: string }, Promise<boolean>>
   remove: RegisteredMutation<'public', { jobId: string }, Promise<boolean>>
+  /** Has links that run out made anew; `useVideoJob` calls it. */
+  renew: RegisteredMutation<'public', { jobId: string }, Promise<boolean>>
 }
 
 /** What a client may set beside its one picture. */
@@ -131,6 +133,13 @@ export function makeApi<DataModel extends GenericDataModel, UserId extends strin
     remove: mutationGeneric({
       args: { jobId: v.string() },
       handler: async (ctx, { jobId }) => kinora.remove(ctx, jobId, { userId: await signedIn(ctx) }),
+    }),
+    renew: mutationGeneric({
+      args: { jobId: v.string() },
+      handler: async (ctx, { jobId }) => {
+        const userId = await getUserId(ctx)
+        return userId === null ? false : kinora.renewLinks(ctx, jobId, { userId })
+      },
     }),
   }
 }

@@ -24,6 +24,6 @@ export type {
   VideoJob,
   WritingCtx,
 } from './options.ts'
-export { DEFAULT_WEBHOOK_PATH, registerRoutes, type RegisterRoutesOptions } from './routes.ts'
+export { DEFAULT_WEBHOOK_PATH, registerRoutes, type RegisterRoutesOptions, type VideoRouteOptions } from './routes.ts'
 export { DEFAULT_MAX_VIDEO_BYTES, storeVideoAction, type StoreVideoOptions } from './store-video.ts'
 export { type OwnValidators, vOnComplete, vOnCompleteFor, vOnEvent, vOnEventFor } from './validators.ts'

@@ -137,12 +137,34 @@ export class Kinora<UserId extends string = string, Context = unknown> {
     return job.outputVideoUrl ?? null
   }
 
+  /** In an action: links to the video and its still that work now, those of the copy in the app's storage first; null where there is no finished video. */
+  async links(
+    ctx: Pick<GenericActionCtx<GenericDataModel>, 'runQuery' | 'runAction' | 'storage'>,
+    jobId: string,
+    scope: Scope<UserId>,
+  ): Promise<{ videoUrl?: string; posterUrl?: string } | null> {
+    const job = await this.get(ctx, jobId, scope)
+    if (job === null || job.status !== 'completed') return null
+    if (job.videoStorageId !== undefined && job.outputVideoUrl !== undefined) {
+      return { videoUrl: job.outputVideoUrl, ...(job.posterUrl === undefined ? {} : { posterUrl: job.posterUrl }) }
+    }
+    return ctx.runAction(this.component.links.freshLinks, { jobId, ...ownerIn(scope) })
+  }
+
   /**
-   * The usual functions for the signed-in user, to be exported from a file in `convex/`: `create`, `get`, `listByUser`, `cancel`, `remove`,
-   * `generateUploadUrl`.
+   * In a mutation: has the links of a job made anew if they run out within the hour or have done so; queries of the job then change by themselves.
+   * Answers whether that is under way. `useVideoJob` calls it where `kinora.api()`'s `renew` is exported.
+   */
+  async renewLinks(ctx: Pick<WritingCtx, 'runMutation'>, jobId: string, scope: Scope<UserId>): Promise<boolean> {
+    return ctx.runMutation(this.component.links.renew, { jobId, ...ownerIn(scope) })
+  }
+
+  /**
+   * The usual functions for the signed-in user, to be exported from a file in `convex/`: `create`, `get`, `listByUser`, `list`, `cancel`,
+   * `remove`, `renew`, `generateUploadUrl`.
    *
    * ```ts
-   * export const { create, get, listByUser, cancel, remove, generateUploadUrl } = kinora.api({
+   * export const { create, get, listByUser, list, cancel, remove, renew, generateUploadUrl } = kinora.api({
    *   getUserId: async (ctx) => (await ctx.auth.getUserIdentity())?.subject ?? null,
    * })
    * ```

@@ -5,6 +5,7 @@ import type { Doc } from './_generated/dataModel.ts'
 import { internalMutation, type MutationCtx } from './_generated/server.ts'
 import { announce, complete } from './callbacks.ts'
 import { isFinal } from './job.ts'
+import { linkEnd } from './link_end.ts'
 import { bury, buryStranger, identify } from './tombstones.ts'
 import { findProgress } from './view.ts'
 
@@ -43,7 +44,9 @@ export async function settle(ctx: MutationCtx, job: Doc<'videoJobs'>, end: End):
     status: end.status,
     completedAt: Date.now(),
     unreachableSince: undefined,
-    ...(end.status === 'completed' ? { outputVideoUrl: end.videoUrl, posterUrl: end.posterUrl } : {}),
+    ...(end.status === 'completed'
+      ? { outputVideoUrl: end.videoUrl, posterUrl: end.posterUrl, linksExpireAt: linkEnd(end.videoUrl) }
+      : {}),
     ...(end.status === 'failed' ? { errorMessage: end.message, errorCode: end.code } : {}),
     ...(end.status === 'canceled' ? { errorCode: 'canceled' } : {}),
   })

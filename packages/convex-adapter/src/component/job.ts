@@ -121,6 +121,8 @@ const jobFields = {
   outputVideoUrl: v.optional(v.string()),
   /** A still of the video. */
   posterUrl: v.optional(v.string()),
+  /** When both links run out, where they do; milliseconds since 1970. `useVideoJob` has them renewed. */
+  linksExpireAt: v.optional(v.number()),
   /** For people, with `failed`. */
   errorMessage: v.optional(v.string()),
   /** For programs, with `failed` and `canceled`. */

@@ -3,18 +3,16 @@ import { explained, GenerateRequest } from '@kinora/protocol'
 import { paginationOptsValidator, paginationResultValidator } from 'convex/server'
 import { ConvexError, getConvexSize, v, type Value } from 'convex/values'
 import { api, internal } from './_generated/api.ts'
-import type { Doc } from './_generated/dataModel.ts'
-import { action, mutation, type MutationCtx, query, type QueryCtx } from './_generated/server.ts'
+import { action, mutation, query } from './_generated/server.ts'
 import { settle } from './completion.ts'
 import { defined } from './defined.ts'
-import { readServerAccess } from './environment.ts'
 import { removeJob } from './retention.ts'
 import { bury } from './tombstones.ts'
 import { imageDelivery, isFinal, OPEN_STATUSES, settings, type VideoJob, videoJob } from './job.ts'
+import { findJob, one } from './find.ts'
 import { goesAsBytes } from './outgoing.ts'
 import { readPage } from './pages.ts'
 import { DEFAULT_MAX_ATTEMPTS } from './pauses.ts'
-import { readJob } from './server.ts'
 import { readVideoJob, toVideoJob } from './view.ts'
 
 /** Bytes of a job's context, as Convex counts them. */
@@ -92,18 +90,12 @@ function checkContext(context: Value | undefined): void {
   if (size > MAX_CONTEXT_BYTES) refuse(`context: has ${size} bytes; at most ${MAX_CONTEXT_BYTES} are allowed`)
 }
 
-const one = {
-  jobId: v.string(),
-  /** Whose job it must be; another's is treated as if it did not exist. */
-  userId: v.optional(v.string()),
-}
-
 /** The job, or null where it does not exist or is somebody else's. */
 export const get = query({
   args: one,
   returns: v.union(videoJob, v.null()),
   handler: async (ctx, args): Promise<VideoJob | null> => {
-    const job = await find(ctx, args)
+    const job = await findJob(ctx, args)
     return job === null ? null : readVideoJob(ctx, job)
   },
 })
@@ -141,7 +133,7 @@ export const cancel = mutation({
   args: one,
   returns: v.boolean(),
   handler: async (ctx, args) => {
-    const job = await find(ctx, args)
+    const job = await findJob(ctx, args)
     if (job === null || isFinal(job.status)) return false
     await settle(ctx, job, { status: 'canceled' })
     await bury(ctx, job, 'cancel')
@@ -154,33 +146,22 @@ export const remove = mutation({
   args: one,
   returns: v.boolean(),
   handler: async (ctx, args) => {
-    const job = await find(ctx, args)
+    const job = await findJob(ctx, args)
     if (job === null) return false
     await removeJob(ctx, job)
     return true
   },
 })
 
-/** A fresh URL of the video, straight from the server, or null where there is none. Signed URLs run out after a while. */
+/** A fresh URL of the video, straight from the server, or null where there is none. */
 export const freshVideoUrl = action({
   args: one,
   returns: v.union(v.string(), v.null()),
   handler: async (ctx, args): Promise<string | null> => {
-    const job: VideoJob | null = await ctx.runQuery(api.lib.get, args)
-    if (job === null || job.status !== 'completed' || job.externalJobId === undefined) return null
-    const { result_url } = await readJob(readServerAccess(), job.externalJobId)
-    return result_url ?? null
+    const links = await ctx.runAction(api.links.freshLinks, args)
+    return links?.videoUrl ?? null
   },
 })
-
-async function find(
-  ctx: QueryCtx | MutationCtx,
-  { jobId, userId }: { jobId: string; userId?: string },
-): Promise<Doc<'videoJobs'> | null> {
-  const id = ctx.db.normalizeId('videoJobs', jobId)
-  const job = id === null ? null : await ctx.db.get(id)
-  return job === null || (userId !== undefined && job.userId !== userId) ? null : job
-}
 
 function refuse(message: string): never {
   throw new ConvexError({ code: 'invalid_request', message })

@@ -20,6 +20,9 @@ export default defineSchema({
     externalJobId: v.optional(v.string()),
     outputVideoUrl: v.optional(v.string()),
     posterUrl: v.optional(v.string()),
+    /** When both run out, where they do, and when new ones were last asked for. */
+    linksExpireAt: v.optional(v.number()),
+    linksAskedAt: v.optional(v.number()),
     errorMessage: v.optional(v.string()),
     errorCode: v.optional(v.string()),
     createdAt: v.number(),

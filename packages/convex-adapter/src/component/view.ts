@@ -13,6 +13,7 @@ export function toVideoJob(job: Doc<'videoJobs'>): VideoJob {
     externalJobId: job.externalJobId,
     outputVideoUrl: job.outputVideoUrl,
     posterUrl: job.posterUrl,
+    linksExpireAt: job.linksExpireAt,
     errorMessage: job.errorMessage,
     errorCode: job.errorCode,
     completedAt: job.completedAt,

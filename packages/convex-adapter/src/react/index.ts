@@ -1,6 +1,7 @@
 /** Hooks on top of `useQuery`: a component that shows a job re-renders whenever the job changes, without polling. */
 import { type PaginatedQueryReference, type UsePaginatedQueryReturnType, useQuery } from 'convex/react'
 import type { FunctionReference, FunctionReturnType } from 'convex/server'
+import { useRenewal } from './use-renewal.ts'
 import { usePaginatedJobs } from './use-paginated-jobs.ts'
 
 export { usePaginatedJobs } from './use-paginated-jobs.ts'
@@ -10,6 +11,8 @@ export interface VideoQueries {
   readonly get: FunctionReference<'query', 'public', { jobId: string }>
   readonly listByUser: FunctionReference<'query', 'public', Record<string, never>>
   readonly list?: PaginatedQueryReference
+  /** Where it is there, `useVideoJob` has links renewed before they run out. */
+  readonly renew?: FunctionReference<'mutation', 'public', { jobId: string }>
 }
 
 /** What a list without its query shows: nothing, at compile time. */
@@ -38,7 +41,11 @@ export interface VideoHooks<Queries extends VideoQueries> {
  */
 export function videoHooks<Queries extends VideoQueries>(queries: Queries): VideoHooks<Queries> {
   return {
-    useVideoJob: (jobId) => useQuery(queries.get, jobId ? { jobId } : 'skip'),
+    useVideoJob: (jobId) => {
+      const job = useQuery(queries.get, jobId ? { jobId } : 'skip')
+      useRenewal(queries.renew, job)
+      return job
+    },
     useVideoJobs: () => useQuery(queries.listByUser, {}),
     useVideoJobPages: (options) => {
       const { list } = queries

@@ -103,6 +103,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           errorCode?: string;
           errorMessage?: string;
           externalJobId?: string;
+          linksExpireAt?: number;
           notice?: string;
           notices?: Array<string>;
           outputVideoUrl?: string;
@@ -176,6 +177,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             errorCode?: string;
             errorMessage?: string;
             externalJobId?: string;
+            linksExpireAt?: number;
             notice?: string;
             notices?: Array<string>;
             outputVideoUrl?: string;
@@ -225,6 +227,22 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         Name
       >;
       remove: FunctionReference<
+        "mutation",
+        "internal",
+        { jobId: string; userId?: string },
+        boolean,
+        Name
+      >;
+    };
+    links: {
+      freshLinks: FunctionReference<
+        "action",
+        "internal",
+        { jobId: string; userId?: string },
+        { posterUrl?: string; videoUrl?: string } | null,
+        Name
+      >;
+      renew: FunctionReference<
         "mutation",
         "internal",
         { jobId: string; userId?: string },
