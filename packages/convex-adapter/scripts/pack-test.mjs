@@ -7,6 +7,7 @@
  *   2. generates code, so that `components.kinora` is typed as users have it
  *   3. type-checks `app.use`, the client, the hooks and the test helper, libraries included
  *   4. runs a convex-test suite with `register(t)`
+ *   5. type-checks the code blocks of README.md (`readme-project`), under the workspace's TypeScript and the newest
  *
  * `--convex 1.44.0` tries another version of Convex, `--keep` leaves the project for a look.
  */
@@ -16,6 +17,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { writeReadmeProject } from './readme-blocks.mjs'
 import { startStandIn } from './stand-in.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -43,13 +45,26 @@ async function main() {
   step('exports')
   await checkExports()
 
+  if (!existsSync(path.join(project, 'node_modules/@kinora/convex/LICENSE'))) throw new Error('LICENSE is not packed.')
+
   step('generate code')
-  await generate()
+  await generate(project)
 
   step('type-check')
   const require = createRequire(path.join(project, 'package.json'))
   run(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'convex'], project)
   run(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', '.'], project)
+
+  step("the README's code")
+  const readme = path.join(project, 'readme')
+  writeReadmeProject(readme)
+  writeFileSync(path.join(readme, 'package.json'), JSON.stringify({ ...manifest(tarballs), name: 'readme' }))
+  await generate(readme)
+  for (const compiler of ['typescript', 'typescript-newest']) {
+    const { version } = readJson(path.join(project, 'node_modules', compiler, 'package.json'))
+    console.log(`  TypeScript ${version}`)
+    run(process.execPath, [path.join(project, 'node_modules', compiler, 'bin/tsc'), '-p', '.'], readme)
+  }
 
   step('test')
   run('npx', ['--no-install', 'vitest', 'run'], project)
@@ -65,6 +80,7 @@ function manifest(tarballs) {
     type: 'module',
     dependencies: {
       ...Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`])),
+      '@convex-dev/rate-limiter': '^0.4.0',
       convex: option('--convex') ?? devDependencies.convex,
       react: devDependencies.react,
     },
@@ -74,6 +90,7 @@ function manifest(tarballs) {
       '@types/react': devDependencies['@types/react'],
       'convex-test': devDependencies['convex-test'],
       typescript: workspace.typescript,
+      'typescript-newest': 'npm:typescript@latest',
       vitest: workspace.vitest,
     },
   }
@@ -95,14 +112,14 @@ async function checkExports() {
   }
 }
 
-async function generate() {
+async function generate(cwd) {
   const standIn = await startStandIn()
   try {
     const cli = path.join(project, 'node_modules/convex/bin/main.js')
     const options = ['codegen', '--url', standIn.url, '--admin-key', 'offline', '--typecheck', 'disable']
     await new Promise((resolve, reject) => {
       // Not spawnSync: the stand-in answers from this process.
-      const child = spawn(process.execPath, [cli, ...options], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] })
+      const child = spawn(process.execPath, [cli, ...options], { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
       child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`convex codegen ended with ${code}`))))
     })
   } finally {

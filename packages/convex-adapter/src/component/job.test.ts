@@ -3,6 +3,7 @@ import { JOB_STAGES, JOB_STATUSES, SETTING_NAMES, signWebhook } from '@kinora/pr
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createJob, getJob, insertJob, pass, SECRET, startComponent } from '../../test/component.ts'
 import { startScriptedServer, wireJob } from '../../test/scripted-server.ts'
+import readme from '../../README.md?raw'
 import { api } from './_generated/api.ts'
 import { isFinal, jobStage, jobStatus, OPEN_STATUSES, settings } from './job.ts'
 
@@ -17,7 +18,7 @@ afterEach(async () => {
   await server.close()
 })
 
-const texts = ({ members }: { members: { value: string }[] }) => members.map(({ value }) => value)
+const texts = <Text extends string>({ members }: { members: { value: Text }[] }) => members.map(({ value }) => value)
 
 test('statuses, stages and settings are the wire’s', () => {
   expect(texts(jobStatus)).toEqual(['uploading', ...JOB_STATUSES])
@@ -27,6 +28,16 @@ test('statuses, stages and settings are the wire’s', () => {
   expect(Object.keys(settings.fields).toSorted()).toEqual(
     [...SETTING_NAMES.filter((name) => name !== 'prompt' && name !== 'duration'), ...own].toSorted(),
   )
+})
+
+test('the README draws every state, and no way out of a final one', () => {
+  const drawn = [...readme.matchAll(/^ +(\w+) --> (\w+|\[\*\])/gm)].map(([, from = '', to = '']) => ({ from, to }))
+  for (const status of texts(jobStatus)) {
+    const ways = drawn.filter(({ from }) => from === status).map(({ to }) => to)
+    if (isFinal(status)) expect([status, ways]).toEqual([status, ['[*]']])
+    else expect([status, ways]).toEqual([status, expect.arrayContaining(['failed', 'canceled'])])
+    expect(drawn.map(({ to }) => to)).toContain(status)
+  }
 })
 
 test('what the wire has besides goes along by name', async () => {

@@ -1,0 +1,3 @@
+import rateLimiter from '@convex-dev/rate-limiter/convex.config.js'
+/* block config */
+app.use(rateLimiter)

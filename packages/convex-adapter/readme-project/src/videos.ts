@@ -1,0 +1,2 @@
+import { api } from '../convex/_generated/api'
+/* block hooks */
