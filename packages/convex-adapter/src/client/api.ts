@@ -122,7 +122,8 @@ export function makeApi<DataModel extends GenericDataModel, UserId extends strin
       args: { paginationOpts: paginationOptsValidator },
       handler: async (ctx, { paginationOpts }) => {
         const userId = await getUserId(ctx)
-        if (userId === null) return { page: [], isDone: true, continueCursor: '' }
+        // The cursor after the last page, so that the page fills when somebody signs in.
+        if (userId === null) return { page: [], isDone: true, continueCursor: 'end' }
         return kinora.list(ctx, { userId, paginationOpts })
       },
     }),
