@@ -55,6 +55,7 @@ describe('kinora generate', { timeout: 120_000 }, () => {
     [['generate'], "missing required argument 'photo'"],
     [['generate', 'nowhere.jpg'], 'no picture to read at nowhere.jpg'],
     [['generate', PHOTO, '--duration', 'long'], 'must be a whole number'],
+    [['generate', PHOTO, '--duration', '99'], 'must be 1 to 10'],
     [['generat', PHOTO], 'Did you mean generate?'],
     [['generate', PHOTO, '--durations', '2'], 'Did you mean --duration?'],
   ])('refuses %j with code 2', async (args, words) => {
@@ -64,9 +65,11 @@ describe('kinora generate', { timeout: 120_000 }, () => {
   })
 
   it('says which setting the server refuses', async () => {
-    const run = startKinora(['generate', PHOTO, '--duration', '99', '--output', 'never.mp4'], { cwd: folder })
+    // Each within its range; only together they are too much.
+    const size = ['--width', '2048', '--height', '2048']
+    const run = startKinora(['generate', PHOTO, ...size, '--output', 'never.mp4'], { cwd: folder })
     expect(await run.ended()).toMatchObject({ code: 1 })
-    expect(run.output()).toMatch(/duration/)
+    expect(run.output()).toMatch(/width x height is 4194304 pixels/)
     await expect(access(join(folder, 'never.mp4'))).rejects.toThrow('ENOENT')
   })
 
