@@ -54,22 +54,20 @@ describe.each(['v090', 'v095'])('%s', (name) => {
     { pictures: [{ at }, { at }] },
   ])('%j is refused before any work', refusal)
 
-  test
-    .runIf(name === 'v090')
-    .each([
+  // 0.9.0 takes the first picture only, and holds it.
+  if (name === 'v090')
+    test.each([
       { pictures: [{ at, frame: 8 }] },
       { pictures: [{ at }, { at, frame: 16 }] },
       { pictures: [{ at, strength: 0.5 }] },
     ])('%j needs a newer checkpoint', refusal)
-
-  test
-    .runIf(name === 'v095')
-    .each([
+  else
+    test.each([
       { pictures: [{ at, frame: 8 }] },
       { pictures: [{ at }, { at, frame: 3 }, { at, frame: 16, strength: 0.5 }] },
       { pictures: [] },
     ])('%j runs', async (change) => {
-    const latents = await generateLatents(models, { ...plain, ...change }, seededDraws(1))
-    expect(latents.shape.slice(2)).toEqual([3, 2, 2])
-  })
+      const latents = await generateLatents(models, { ...plain, ...change }, seededDraws(1))
+      expect(latents.shape.slice(2)).toEqual([3, 2, 2])
+    })
 })
