@@ -24,6 +24,7 @@ export const ERROR_STATUS = {
   too_many_requests: 429,
   too_many_bytes: 429,
   internal_error: 500,
+  copy_failed: 502,
   queue_full: 503,
   queue_unavailable: 503,
   storage_unavailable: 503,

@@ -1,4 +1,5 @@
 /** Kinora's wire: what goes over HTTP between clients, server and workers. No I/O; runs anywhere. */
+export * from './copy.ts'
 export * from './error.ts'
 export * from './event.ts'
 export { explained } from './explain.ts'

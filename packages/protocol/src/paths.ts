@@ -27,6 +27,7 @@ export const paths = {
   jobs: path('/api/v1/jobs'),
   job: path('/api/v1/jobs/:jobId'),
   cancel: path('/api/v1/jobs/:jobId/cancel'),
+  copy: path('/api/v1/jobs/:jobId/copy'),
   video: path('/api/v1/jobs/:jobId/video'),
   jobEvents: path('/api/v1/jobs/:jobId/events'),
   events: path('/api/v1/events'),

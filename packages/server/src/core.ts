@@ -5,6 +5,7 @@
  * `retryAfter`), and never waits for a store that is gone.
  */
 import type {
+  CopyResult,
   FailRequest,
   Health,
   HeartbeatRequest,
@@ -109,6 +110,21 @@ export interface Jobs {
    * @throws ApiError `job_not_found`, `job_not_completed`, `video_gone`
    */
   videoUrl(tenant: string, jobId: string, options: { readonly expiresIn: number }): Promise<string>
+  /**
+   * Sends the finished video to a storage of the tenant's.
+   * @throws ApiError `job_not_found`, `job_not_completed`, `video_gone`, `payload_too_large`; `invalid_request` for an address that is not to be called;
+   *   `copy_failed` where the other storage did not take it
+   */
+  copyVideo(
+    tenant: string,
+    jobId: string,
+    to: {
+      readonly upload_url: string
+      readonly method: 'POST' | 'PUT'
+      readonly max_bytes?: number | undefined
+      readonly signal?: AbortSignal | undefined
+    },
+  ): Promise<CopyResult>
   /** The original `POST /webhook/complete`: an outside worker's result by URL, for a job of any tenant. Repeating it is safe. @throws ApiError `job_not_found` */
   completeFromOutside(report: {
     readonly job_id: string

@@ -14,6 +14,7 @@ import { createPresence } from './models/presence.ts'
 import { createQueues } from './queues.ts'
 import { createList } from './reading/lists.ts'
 import { createReader } from './reading/reader.ts'
+import { createCopyVideo } from './reading/copy-video.ts'
 import { createVideoUrl } from './reading/video-url.ts'
 import { createMonitor } from './stores/monitor.ts'
 import { createEnd } from './transitions/end.ts'
@@ -124,6 +125,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
       cancel: (tenant, jobId) => transitions.cancel(jobId, tenant),
       remove: transitions.remove,
       videoUrl: createVideoUrl({ storage, reader }),
+      copyVideo: createCopyVideo({ storage, reader, fetch }),
       completeFromOutside: transitions.report,
     },
     leases: {

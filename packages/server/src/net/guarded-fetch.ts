@@ -2,6 +2,7 @@
  * The one way by which the server fetches a user's URL (pictures, webhooks): http and https only, to checked addresses only, each redirect anew,
  * with limits on time and size.
  */
+import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, errors, request } from 'undici'
 import { type AllowedNetwork, createAddressCheck } from './address.ts'
 import { joinSignals } from '../join-signals.ts'
@@ -26,9 +27,10 @@ export interface GuardedFetchOptions {
 }
 
 export interface GuardedRequest {
-  readonly method?: 'GET' | 'HEAD' | 'POST'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT'
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array
+  /** A stream can be sent once, so a redirect is answered as it is. */
+  readonly body?: string | Uint8Array | ReadableStream<Uint8Array>
   readonly signal?: AbortSignal
   /** These override the options, for this fetch. */
   readonly timeout?: number
@@ -100,7 +102,8 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
         throw toFetchError(error, here, limit())
       })
       const location = response.headers.get('location')
-      if (maxRedirects === 0 || !location || !REDIRECTS.has(response.status)) return response
+      if (maxRedirects === 0 || body instanceof ReadableStream || !location || !REDIRECTS.has(response.status))
+        return response
       if (redirects === maxRedirects) {
         throw new FetchError('too_many_redirects', `${url.host} redirected more than ${maxRedirects} times.`)
       }
@@ -117,9 +120,9 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
   async function once(
     url: URL,
     init: {
-      method: 'GET' | 'HEAD' | 'POST'
+      method: 'GET' | 'HEAD' | 'POST' | 'PUT'
       headers: Readonly<Record<string, string>>
-      body: string | Uint8Array | undefined
+      body: string | Uint8Array | ReadableStream<Uint8Array> | undefined
       signal: AbortSignal
     },
     maxBytes = 1024 * 1024,
@@ -129,7 +132,7 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
       method: init.method,
       // No compression: what is counted is what is kept, and no small body unpacks into a large one.
       headers: { 'user-agent': options.userAgent ?? 'Kinora', 'accept-encoding': 'identity', ...init.headers },
-      body: init.body ?? null,
+      body: init.body instanceof ReadableStream ? Readable.from(init.body) : (init.body ?? null),
       signal: init.signal,
     })
     const headers = new Headers()

@@ -1,5 +1,5 @@
 /** `/api/v1/jobs`: a tenant's jobs. */
-import { Job, JobList, PAGE, paths } from '@kinora/protocol'
+import { CopyRequest, CopyResult, Job, JobList, PAGE, paths } from '@kinora/protocol'
 import * as z from 'zod/mini'
 import { wholeNumber } from '../http/query.ts'
 import { json, plain, type Route, route } from './route.ts'
@@ -82,6 +82,31 @@ export const jobRoutes: readonly Route[] = [
     async handle(request, { core }) {
       const options = { expiresIn: VIDEO_URL_SECONDS }
       return request.context.redirect(await core.jobs.videoUrl(request.tenant, request.id('jobId'), options), 302)
+    },
+  }),
+
+  route({
+    method: 'post',
+    path: paths.copy.pattern,
+    auth: 'apiKey',
+    tag: 'jobs',
+    summary: 'Send the video to a storage of yours',
+    description: 'Straight from our storage to `upload_url`, within two minutes. Redirects are not followed.',
+    id,
+    body: CopyRequest,
+    answers: { 200: json(CopyResult, 'How the other storage took it') },
+    errors: [
+      'invalid_request',
+      'job_not_found',
+      'job_not_completed',
+      'video_gone',
+      'payload_too_large',
+      'copy_failed',
+      'queue_unavailable',
+    ],
+    async handle(request, { core }) {
+      const to = { ...(await request.body()), signal: request.context.req.raw.signal }
+      return request.context.json(await core.jobs.copyVideo(request.tenant, request.id('jobId'), to))
     },
   }),
 ]
