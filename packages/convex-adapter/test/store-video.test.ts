@@ -61,6 +61,26 @@ test.each([
   expect(stored).toEqual({ size: 64 * MIB, type: 'video/mp4' })
 })
 
+test('a video of 64 MiB is sent by a server that can do so, and passes through no function', async () => {
+  let read = 0
+  source.serve((response) => {
+    read += 1
+    response.writeHead(200, { 'content-type': 'video/mp4', 'content-length': 64 * MIB })
+    if (read > 1) send(response, 64)
+    // Whoever only looks at the length gets no byte.
+    else response.flushHeaders()
+  })
+  const asked: unknown[] = []
+  const kinora = await startCopyingServer(source.url, (body) => asked.push(body))
+  app = startRouterApp({ VIDEO_API_URL: kinora.url, VIDEO_API_KEY: 'key', WEBHOOK_SECRET: '' }, { storeVideo: true })
+  deployment.serve(app)
+  const { job, stored } = await finished()
+  await kinora.close()
+  expect(job).not.toHaveProperty('storeError')
+  expect(stored).toEqual({ size: 64 * MIB, type: 'video/mp4' })
+  expect(asked).toEqual([{ upload_url: expect.stringContaining('http'), max_bytes: 104_857_600 }])
+})
+
 test('one that has more than is allowed, without saying so before, is not copied and not tried again', async () => {
   let tries = 0
   source.serve((response) => {
@@ -104,6 +124,39 @@ function send(response: ServerResponse, count: number): void {
     response.end()
   }
   more()
+}
+
+/** A Kinora server that has one finished job, and sends its video where it is told, as the real one does. */
+async function startCopyingServer(source: string, seen: (body: unknown) => void) {
+  const server = createServer((request, response) => {
+    void (async () => {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of request) chunks.push(chunk as Uint8Array)
+      response.setHeader('content-type', 'application/json')
+      if (request.url === '/api/v1/jobs/job_1/copy') {
+        const body = JSON.parse(new TextDecoder().decode(chunks[0])) as { upload_url: string }
+        seen(body)
+        const video = await (await fetch(`${source}/video.mp4`)).arrayBuffer()
+        const answer = await fetch(body.upload_url, {
+          method: 'POST',
+          headers: { 'content-type': 'video/mp4' },
+          body: video,
+        })
+        response.end(JSON.stringify({ status: answer.status, body: await answer.text(), size: video.byteLength }))
+      } else if (request.method === 'POST') response.writeHead(201).end(JSON.stringify(wireJob()))
+      else response.end(JSON.stringify(wireJob({ status: 'completed', result_url: `${source}/video.mp4` })))
+    })()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }
 
 async function startSource() {

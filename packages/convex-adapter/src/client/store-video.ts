@@ -11,8 +11,8 @@ export const DEFAULT_MAX_VIDEO_BYTES = 500 * 1024 * 1024
 
 export interface StoreVideoOptions {
   /**
-   * Bytes of the largest video that is copied. Default 500 MiB. Up to 20 MiB a video is held in memory; a larger one is piped, piece by piece, into an
-   * upload URL of the app's storage, which Convex gives two minutes.
+   * Bytes of the largest video that is copied. Default 500 MiB. Up to 20 MiB a video is held in memory; a larger one the server uploads to the app's
+   * storage by itself, which Convex gives two minutes. A server too old for that has it piped through, piece by piece.
    */
   readonly maxBytes?: number
 }
@@ -38,7 +38,9 @@ export function storeVideoAction(
     handler: async (ctx, { jobId, url, attempt }) => {
       let storageId: GenericId<'_storage'>
       try {
-        storageId = await copy(ctx.storage, url, maxBytes)
+        storageId = await copy(ctx.storage, url, maxBytes, (uploadUrl) =>
+          ctx.runAction(component.storing.copyByServer, { jobId, uploadUrl, maxBytes }),
+        )
       } catch (error) {
         const retryable = !(error instanceof CopyError) || error.retryable
         const message = error instanceof CopyError ? error.message : `The video could not be copied: ${String(error)}`
@@ -68,8 +70,16 @@ interface Storage {
   generateUploadUrl(): Promise<string>
 }
 
+/** Has the server upload the video; null where it is too old for that. */
+type CopyByServer = (uploadUrl: string) => Promise<{ storageId: string } | { error: string; retryable: boolean } | null>
+
 /** @throws CopyError */
-async function copy(storage: Storage, url: string, maxBytes: number): Promise<GenericId<'_storage'>> {
+async function copy(
+  storage: Storage,
+  url: string,
+  maxBytes: number,
+  copyByServer: CopyByServer,
+): Promise<GenericId<'_storage'>> {
   const response = await fetch(url)
   if (!response.ok) throw new CopyError(`The video could not be read: HTTP ${response.status}.`, response.status >= 500)
   const size = Number(response.headers.get('content-length') ?? Number.NaN)
@@ -79,6 +89,12 @@ async function copy(storage: Storage, url: string, maxBytes: number): Promise<Ge
   // Some servers do not tell a length: then it shows whether the video can be held.
   const head = size > MAX_HELD_BYTES ? { chunks: [], isWhole: false } : await readHead(reader, maxBytes)
   if (head.isWhole || reader === undefined) return storage.store(new Blob(head.chunks, { type }))
+  const byServer = await copyByServer(await storage.generateUploadUrl())
+  if (byServer !== null) {
+    await reader.cancel()
+    if ('error' in byServer) throw new CopyError(byServer.error, byServer.retryable)
+    return byServer.storageId as GenericId<'_storage'>
+  }
   return upload(await storage.generateUploadUrl(), piped(head.chunks, reader, maxBytes), type, size)
 }
 

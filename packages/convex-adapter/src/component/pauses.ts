@@ -15,6 +15,9 @@ export const REQUEST_TIMEOUT = 30 * SECOND
 /** How long fetching or sending a picture may take. */
 export const TRANSFER_TIMEOUT = 60 * SECOND
 
+/** How long the server may take to send a video to the app's storage: Convex gives such an upload two minutes. */
+export const COPY_TIMEOUT = 150 * SECOND
+
 /** A copy of a video that never reported back is given up after this: Convex ends actions after ten minutes. */
 export const STORE_TIMEOUT = 11 * MINUTE
 

@@ -1,10 +1,10 @@
 /** The Kinora server's API, as far as the component needs it: one request each, never retried here (the scheduler does that). */
-import { HEADERS, Job, MAX_IMAGE_BYTES, paths } from '@kinora/protocol'
+import { CopyResult, HEADERS, Job, MAX_IMAGE_BYTES, paths } from '@kinora/protocol'
 import * as z from 'zod/mini'
 import { defined } from './defined.ts'
 import type { ServerAccess } from './environment.ts'
 import type { Settings } from './job.ts'
-import { REQUEST_TIMEOUT, TRANSFER_TIMEOUT } from './pauses.ts'
+import { COPY_TIMEOUT, REQUEST_TIMEOUT, TRANSFER_TIMEOUT } from './pauses.ts'
 import { ServerError, toServerError } from './refusals.ts'
 
 /** What the component keeps of a job on the wire. Fewer required fields than the wire has, so that older servers are understood. */
@@ -69,6 +69,34 @@ export async function cancelJob(access: ServerAccess, externalJobId: string): Pr
 export async function removeJob(access: ServerAccess, externalJobId: string): Promise<void> {
   await send(access, paths.job(externalJobId), { method: 'DELETE' })
 }
+
+/**
+ * Has the server send the video to an upload URL of the app's storage.
+ *
+ * @returns the storage's id of it; undefined where the server is too old to do so
+ * @throws ServerError
+ */
+export async function copyVideo(
+  access: ServerAccess,
+  externalJobId: string,
+  { uploadUrl, maxBytes }: { readonly uploadUrl: string; readonly maxBytes: number },
+): Promise<string | undefined> {
+  const response = await send(access, paths.copy(externalJobId), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ upload_url: uploadUrl, max_bytes: maxBytes }),
+    timeout: COPY_TIMEOUT,
+  }).catch((error: unknown) => {
+    // What a server without this route says of its path.
+    if (error instanceof ServerError && ['not_found', 'method_not_allowed'].includes(error.code)) return undefined
+    throw error
+  })
+  const result = CopyResult.safeParse(parseJson((await response?.text()) ?? ''))
+  return result.success ? StoredFile.safeParse(parseJson(result.data.body)).data?.storageId : undefined
+}
+
+/** What Convex's upload URLs answer. */
+const StoredFile = z.object({ storageId: z.string() })
 
 /**
  * The bytes of a picture in the app's storage, for servers that cannot reach its URL.

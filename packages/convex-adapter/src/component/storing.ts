@@ -1,10 +1,14 @@
 /** Having the app copy a finished video into its own storage, which a component cannot write to. The clock is a mutation, as with submissions. */
 import { v } from 'convex/values'
-import { internal } from './_generated/api.ts'
+import { api, internal } from './_generated/api.ts'
 import type { Doc } from './_generated/dataModel.ts'
-import { internalMutation, mutation, type MutationCtx } from './_generated/server.ts'
+import { action, internalMutation, mutation, type MutationCtx } from './_generated/server.ts'
 import { callStore, complete } from './callbacks.ts'
+import { readServerAccess } from './environment.ts'
+import type { VideoJob } from './job.ts'
 import { MAX_STORE_ATTEMPTS, retryPause, STORE_TIMEOUT } from './pauses.ts'
+import { toFailure } from './refusals.ts'
+import { copyVideo } from './server.ts'
 
 /** Begins attempt `attempt`, unless the copy is past it. */
 export const attemptStore = internalMutation({
@@ -21,6 +25,33 @@ export const attemptStore = internalMutation({
     await callStore(ctx, job, attempt)
     await ctx.scheduler.runAfter(STORE_TIMEOUT, internal.storing.attemptStore, { jobId, attempt: attempt + 1 })
     return null
+  },
+})
+
+/**
+ * Has the server send the video to an upload URL of the app's, so that its bytes pass through no function. Answers the storage's id; null where the
+ * server cannot, which leaves the copy to the app; or why it did not work.
+ */
+export const copyByServer = action({
+  args: { jobId: v.string(), uploadUrl: v.string(), maxBytes: v.number() },
+  returns: v.union(
+    v.object({ storageId: v.string() }),
+    v.object({ error: v.string(), retryable: v.boolean() }),
+    v.null(),
+  ),
+  handler: async (
+    ctx,
+    { jobId, uploadUrl, maxBytes },
+  ): Promise<{ storageId: string } | { error: string; retryable: boolean } | null> => {
+    const job: VideoJob | null = await ctx.runQuery(api.lib.get, { jobId })
+    if (job?.externalJobId === undefined) return null
+    try {
+      const storageId = await copyVideo(readServerAccess(), job.externalJobId, { uploadUrl, maxBytes })
+      return storageId === undefined ? null : { storageId }
+    } catch (error) {
+      const { message, kind, code } = toFailure(error)
+      return { error: message, retryable: kind !== undefined && code !== 'payload_too_large' }
+    }
   },
 })
 

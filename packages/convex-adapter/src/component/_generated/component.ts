@@ -272,6 +272,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       >;
     };
     storing: {
+      copyByServer: FunctionReference<
+        "action",
+        "internal",
+        { jobId: string; maxBytes: number; uploadUrl: string },
+        { storageId: string } | { error: string; retryable: boolean } | null,
+        Name
+      >;
       videoNotStored: FunctionReference<
         "mutation",
         "internal",
