@@ -14,11 +14,12 @@ const received: { method: string | undefined; type: string | undefined; length: 
 let answer: (request: IncomingMessage, response: ServerResponse) => void
 
 const storage = createServer((request, response) => {
-  void buffer(request).then((bytes) => {
+  void (async () => {
+    const bytes = await buffer(request)
     const { method, headers } = request
     received.push({ method, type: headers['content-type'], length: headers['content-length'], bytes })
     answer(request, response)
-  })
+  })()
 })
 let upload_url: string
 
