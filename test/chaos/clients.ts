@@ -65,7 +65,10 @@ export function createClients({ url, random, photo, photoUrl, webhookUrl, signal
   async function insist<T>(work: () => Promise<T | 'again'>): Promise<T> {
     for (;;) {
       signal.throwIfAborted()
-      const answer = await work().catch(() => 'again' as const)
+      const answer = await work().catch((error: unknown) => {
+        if (error instanceof Refused) throw error
+        return 'again' as const
+      })
       if (answer !== 'again') return answer
       await pause(100 + random.integer(400))
     }
