@@ -1,6 +1,6 @@
 // @vitest-environment edge-runtime
-/** Large videos into the app's storage: piped through, not held. */
-import { createServer, type ServerResponse } from 'node:http'
+/** Large videos into the app's storage: sent by the server, or piped through, and not held. */
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -128,7 +128,7 @@ function send(response: ServerResponse, count: number): void {
 
 /** A Kinora server that has one finished job, and sends its video where it is told, as the real one does. */
 async function startCopyingServer(source: string, seen: (body: unknown) => void) {
-  const server = createServer((request, response) => {
+  return listen((request, response) => {
     void (async () => {
       const chunks: Uint8Array[] = []
       for await (const chunk of request) chunks.push(chunk as Uint8Array)
@@ -147,28 +147,25 @@ async function startCopyingServer(source: string, seen: (body: unknown) => void)
       else response.end(JSON.stringify(wireJob({ status: 'completed', result_url: `${source}/video.mp4` })))
     })()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async close() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
 }
 
 async function startSource() {
   let serve: (response: ServerResponse) => void = (response) => response.end()
-  const server = createServer((_, response) => serve(response))
+  const listening = await listen((_, response) => serve(response))
+  return {
+    ...listening,
+    serve(next: typeof serve) {
+      serve = next
+    },
+  }
+}
+
+async function listen(listener: RequestListener) {
+  const server = createServer(listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    serve(next: typeof serve) {
-      serve = next
-    },
     async close() {
       server.closeAllConnections()
       server.close()

@@ -6,8 +6,6 @@ import { Metadata } from './metadata.ts'
 import { AskedSettings, toldFields } from './settings.ts'
 import { JOB_STATUSES } from './status.ts'
 
-export { Id } from './id.ts'
-
 export const JobStatus = z.enum(JOB_STATUSES)
 export type JobStatus = z.output<typeof JobStatus>
 

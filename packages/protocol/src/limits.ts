@@ -21,6 +21,15 @@ export const DEFAULT_FRAME_PIXELS = 1024 * 576
 /** Frames of one video: 10 seconds at 60 frames a second. */
 export const MAX_FRAMES = 601
 
+/** What a request for any model is checked against, as `GET /api/v1/models` tells it. */
+export const MODEL_LIMITS = {
+  max_duration: DURATION.max,
+  max_pixels: MAX_FRAME_PIXELS,
+  max_frames: MAX_FRAMES,
+  size_step: SIZE_STEP,
+  fps: { min: FPS.min, max: FPS.max },
+} as const
+
 /** Denoising steps. */
 export const STEPS = { min: 1, max: 100 } as const
 

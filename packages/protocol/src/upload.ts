@@ -1,6 +1,6 @@
 /** Uploads: pictures put into storage before a job names them, and the original contract's presigned URLs. */
 import * as z from 'zod/mini'
-import { Id } from './job.ts'
+import { Id } from './id.ts'
 import { IMAGE_CONTENT_TYPES, MAX_IMAGE_BYTES } from './limits.ts'
 
 const contentType = z.enum(IMAGE_CONTENT_TYPES, { error: `must be one of ${IMAGE_CONTENT_TYPES.join(', ')}` })

@@ -1,7 +1,8 @@
 /** Webhooks: what the server sends to a job's `webhook_url`, and the original route by which a result can be reported from outside. */
 import * as z from 'zod/mini'
 import { HttpUrl } from './http-url.ts'
-import { Id, Job, Timestamp } from './job.ts'
+import { Id } from './id.ts'
+import { Job, Timestamp } from './job.ts'
 import type { FinalStatus } from './status.ts'
 
 export const WEBHOOK_TYPES = ['job.completed', 'job.failed', 'job.canceled'] as const

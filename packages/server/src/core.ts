@@ -192,6 +192,8 @@ export interface WebhookSecrets {
 export interface Core {
   /** Public names of the models, the default first. */
   readonly models: readonly string[]
+  /** Whether a worker has asked for a model's jobs lately. Never throws: the last known answer counts. */
+  isServed(model: string): Promise<boolean>
   readonly jobs: Jobs
   readonly leases: Leases
   readonly events: Events

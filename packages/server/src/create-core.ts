@@ -118,6 +118,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   let closing: Promise<void> | undefined
   return {
     models,
+    isServed: (model) => presence.isServed(model),
     jobs: {
       accept: transitions.accept,
       get: (tenant, jobId) => reader.job(jobId, tenant),

@@ -89,13 +89,14 @@ async function copy(
   // Some servers do not tell a length: then it shows whether the video can be held.
   const head = size > MAX_HELD_BYTES ? { chunks: [], isWhole: false } : await readHead(reader, maxBytes)
   if (head.isWhole || reader === undefined) return storage.store(new Blob(head.chunks, { type }))
-  const byServer = await copyByServer(await storage.generateUploadUrl())
+  const uploadUrl = await storage.generateUploadUrl()
+  const byServer = await copyByServer(uploadUrl)
   if (byServer !== null) {
     await reader.cancel()
     if ('error' in byServer) throw new CopyError(byServer.error, byServer.retryable)
     return byServer.storageId as GenericId<'_storage'>
   }
-  return upload(await storage.generateUploadUrl(), piped(head.chunks, reader, maxBytes), type, size)
+  return upload(uploadUrl, piped(head.chunks, reader, maxBytes), type, size)
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>

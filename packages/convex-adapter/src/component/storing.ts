@@ -49,8 +49,8 @@ export const copyByServer = action({
       const storageId = await copyVideo(readServerAccess(), job.externalJobId, { uploadUrl, maxBytes })
       return storageId === undefined ? null : { storageId }
     } catch (error) {
-      const { message, kind, code } = toFailure(error)
-      return { error: message, retryable: kind !== undefined && code !== 'payload_too_large' }
+      const { message, kind } = toFailure(error)
+      return { error: message, retryable: kind !== undefined }
     }
   },
 })

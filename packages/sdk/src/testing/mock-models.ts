@@ -1,21 +1,5 @@
 /** What the pretended server says of its models. */
-import {
-  type Abilities,
-  DURATION,
-  FPS,
-  MAX_FRAME_PIXELS,
-  MAX_FRAMES,
-  type ModelList,
-  SIZE_STEP,
-} from '@kinora/protocol'
-
-const limits = {
-  max_duration: DURATION.max,
-  max_pixels: MAX_FRAME_PIXELS,
-  max_frames: MAX_FRAMES,
-  size_step: SIZE_STEP,
-  fps: { min: FPS.min, max: FPS.max },
-}
+import { type Abilities, MODEL_LIMITS, type ModelList } from '@kinora/protocol'
 
 export function modelList(models: readonly string[], abilities: Readonly<Record<string, Abilities>>): ModelList {
   return {
@@ -24,7 +8,7 @@ export function modelList(models: readonly string[], abilities: Readonly<Record<
       default: index === 0,
       available: true,
       ...(abilities[model] && { abilities: abilities[model] }),
-      limits,
+      limits: MODEL_LIMITS,
     })),
   }
 }

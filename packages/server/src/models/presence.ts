@@ -1,7 +1,7 @@
 /** Whether anybody works: when a worker last asked for each model, told to all processes that share the store. */
 import type { History } from '../stores/history.ts'
 
-/** Seconds without a sign of any worker after which waiting jobs say so. A claim waits up to 25 s, and a heartbeat comes more often. */
+/** Seconds without a sign of any worker after which a model is not served, and waiting jobs say so. A claim waits up to 25 s, and a heartbeat comes more often. */
 const UNSEEN_AFTER = 60
 
 /** Milliseconds between two writes for one model, and between two reads. */
@@ -13,6 +13,8 @@ export interface Presence {
   saw(model: string): void
   /** Seconds since a worker was last seen; null when none was since the start. Never throws: the last known answer counts. */
   secondsAgo(model: string): Promise<number | null>
+  /** Whether a worker was seen lately. */
+  isServed(model: string): Promise<boolean>
   /** What a waiting job should say. */
   notice(model: string): Promise<string | undefined>
 }
@@ -50,10 +52,13 @@ export function createPresence(history: History, clock: () => number): Presence 
       const moment = seen.get(model)
       return moment === undefined ? null : Math.max(Math.round((clock() - moment) / 1000), 0)
     },
+    async isServed(model) {
+      return ((await presence.secondsAgo(model)) ?? Infinity) <= UNSEEN_AFTER
+    },
     async notice(model) {
+      if (await presence.isServed(model)) return undefined
       const seconds = await presence.secondsAgo(model)
       if (seconds === null && clock() - startedAt < UNSEEN_AFTER * 1000) return undefined
-      if (seconds !== null && seconds <= UNSEEN_AFTER) return undefined
       return `No worker has asked for "${model}" ${seconds === null ? 'so far' : 'lately'}: the job waits until one is started.`
     },
   }

@@ -3,7 +3,8 @@ import { ApiError } from '../api-error.ts'
 import type { Jobs } from '../core.ts'
 import { FetchError, type GuardedFetch, type GuardedResponse } from '../net/index.ts'
 import type { Storage } from '../storage/index.ts'
-import { notFound, type Reader } from './reader.ts'
+import { finishedVideo, videoGone } from './finished-video.ts'
+import type { Reader } from './reader.ts'
 
 /** Milliseconds for the whole of a copy: what Convex gives a request to its upload URLs. */
 const COPY_WITHIN = 120_000
@@ -19,15 +20,12 @@ export interface CopyVideoOptions {
 
 export function createCopyVideo({ storage, reader, fetch }: CopyVideoOptions): Jobs['copyVideo'] {
   return async (tenant, jobId, { upload_url, method, max_bytes, signal }) => {
-    const entry = await reader.entry(jobId, tenant)
-    const view = await reader.view(entry)
-    if (!view) throw notFound()
-    if (!view.video) throw new ApiError('job_not_completed', `The job is ${view.job.status}: it has no video.`)
-    if ('url' in view.video) {
+    const place = await finishedVideo(reader, tenant, jobId)
+    if ('url' in place) {
       throw new ApiError('copy_failed', 'The video lies on another server: copy it from its result_url.')
     }
-    const video = await storage.get(view.video.key)
-    if (!video) throw new ApiError('video_gone', 'The video has been removed from the storage.')
+    const video = await storage.get(place.key)
+    if (!video) throw videoGone()
     const { size, contentType, body } = video
     if (max_bytes !== undefined && size > max_bytes) {
       await body.cancel()
