@@ -5,6 +5,7 @@
  * `retryAfter`), and never waits for a store that is gone.
  */
 import type {
+  CompleteRequest,
   CopyResult,
   FailRequest,
   Health,
@@ -14,7 +15,6 @@ import type {
   JobList,
   Lease,
   LeaseEnd,
-  ResolvedSettings,
 } from '@kinora/protocol'
 import type { Logger } from 'pino'
 import type { ImageInfo } from './images/index.ts'
@@ -150,7 +150,7 @@ export interface Leases {
   }): Promise<Lease | null>
   heartbeat(leaseId: string, beat: HeartbeatRequest): Promise<Heartbeat>
   /** @throws ApiError `lease_lost`; `upload_conflict` when no video lies where the lease said */
-  complete(leaseId: string, result: { readonly settings?: ResolvedSettings | undefined }): Promise<LeaseEnd>
+  complete(leaseId: string, report: CompleteRequest): Promise<LeaseEnd>
   fail(leaseId: string, failure: FailRequest): Promise<LeaseEnd>
   release(leaseId: string): Promise<LeaseEnd>
 }

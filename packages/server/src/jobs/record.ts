@@ -1,5 +1,5 @@
 /** What the server writes down about a job beside the queue: who asked for what, how it ended, who holds it. */
-import type { Job, RequestedSettings, WebhookState } from '@kinora/protocol'
+import type { AskedSettings, Job, Metadata, RequestedSettings, WebhookState } from '@kinora/protocol'
 import type { JobPicture } from './picture.ts'
 
 /** What stays the same about a job from its acceptance on. */
@@ -12,6 +12,10 @@ export interface JobRecord {
   /** Of the request, for the comparison of repeated ones. Absent without an idempotency key. */
   readonly request_hash?: string | undefined
   readonly settings: RequestedSettings
+  /** The settings as they were asked for, without the seed that was drawn. Absent in jobs of servers before 0.2. */
+  readonly requested?: AskedSettings | undefined
+  /** The tenant's own. */
+  readonly metadata?: Metadata | undefined
   /** Absent in jobs of servers before 0.2, whose pictures are named in BullMQ's data alone. */
   readonly pictures?: readonly JobPicture[] | undefined
   readonly webhook_url?: string | undefined

@@ -27,6 +27,8 @@ export interface VideoProgress {
   readonly progress?: number | undefined
   readonly stage?: JobStage | undefined
   readonly settings?: ResolvedSettings | undefined
+  /** For people: what was left aside, changed or cut. */
+  readonly notices?: readonly string[] | undefined
 }
 
 /** What a completed job ends with. */

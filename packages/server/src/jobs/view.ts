@@ -52,6 +52,8 @@ export function viewOf(record: JobRecord, bull: VideoJob, state: QueueState): Jo
     ...(canceled_at !== undefined && status === 'canceled' ? { canceled_at: iso(canceled_at) } : {}),
     model: record.model,
     attempt,
+    ...(told?.notices?.length ? { notices: [...told.notices] } : {}),
+    ...asAsked(record),
     ...settings,
   }
   return {
@@ -72,6 +74,11 @@ export function viewOf(record: JobRecord, bull: VideoJob, state: QueueState): Jo
   }
 }
 
+/** What a job repeats of its request. */
+function asAsked({ requested, metadata }: JobRecord): Pick<Job, 'requested' | 'metadata'> {
+  return { ...(requested ? { requested } : {}), ...(metadata ? { metadata } : {}) }
+}
+
 /** A job that no worker can have yet, or that has just been put into their line. */
 export function waitingView(record: JobRecord, isFetching: boolean): JobView {
   return {
@@ -82,6 +89,7 @@ export function waitingView(record: JobRecord, isFetching: boolean): JobView {
       created_at: iso(record.created_at),
       model: record.model,
       attempt: 0,
+      ...asAsked(record),
       ...record.settings,
     },
   }

@@ -6,8 +6,7 @@
  * idempotency key finishes what a crash left undone, and so does the server by itself. Once it is answered, the job survives the process.
  */
 import { randomInt } from 'node:crypto'
-import type { Job } from '@kinora/protocol'
-import { MAX_SEED } from '@kinora/protocol'
+import { AskedSettings, type Job, MAX_SEED, RequestedSettings } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
 import type { Jobs } from '../core.ts'
 import { storageUnavailable } from '../inputs/index.ts'
@@ -39,14 +38,17 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
       throw uploadNotFound()
     }
 
-    const { model: _, webhook_url, seed = randomInt(MAX_SEED + 1), ...settings } = request
+    const { webhook_url, metadata, seed = randomInt(MAX_SEED + 1) } = request
     const record: ReadyJob = {
       job_id: jobId,
       tenant,
       model,
       created_at: clock(),
       ...(hash === undefined ? {} : { request_hash: hash }),
-      settings: withoutUndefined({ ...settings, seed }),
+      // The schemas take what shapes the video out of the request, and leave the rest.
+      settings: withoutUndefined(RequestedSettings.parse({ ...request, seed })),
+      requested: withoutUndefined(AskedSettings.parse(request)),
+      ...(metadata === undefined ? {} : { metadata }),
       pictures: [picture],
       ...(webhook_url === undefined ? {} : { webhook_url }),
     }

@@ -4,18 +4,19 @@
  * From `processing`, by the lease's holder. Atomic: the video is moved to the job's key while the lock is kept, and the job ends with the lock's token, so
  * that a late worker overwrites nothing. What is no video costs an attempt. Then: the tenant is told.
  */
-import type { LeaseEnd, ResolvedSettings } from '@kinora/protocol'
+import type { CompleteRequest, LeaseEnd } from '@kinora/protocol'
 import { storageUnavailable } from '../inputs/index.ts'
 import { asHolder, leaseLost } from '../leases/lease-book.ts'
 import { dropResults, promoteResults, ResultError } from '../leases/results.ts'
 import { StorageError } from '../storage/index.ts'
 import { failAttempt } from './fail.ts'
+import { reported } from './report-settings.ts'
 import type { TransitionParts } from './parts.ts'
 
 export function createComplete(parts: TransitionParts) {
   const { storage, leases, end, logger } = parts
 
-  return async (leaseId: string, { settings }: { settings?: ResolvedSettings | undefined }): Promise<LeaseEnd> => {
+  return async (leaseId: string, report: CompleteRequest): Promise<LeaseEnd> => {
     const found = await leases.find(leaseId)
     if ('ended' in found) return found.ended
     const { bull, told } = found
@@ -27,7 +28,8 @@ export function createComplete(parts: TransitionParts) {
       if (!view) throw leaseLost()
       return { job_id: jobId, status: view.job.status }
     }
-    if (settings) await asHolder(() => bull.updateProgress({ ...told, settings }))
+    const last = reported(report)
+    if (Object.keys(last).length > 0) await asHolder(() => bull.updateProgress({ ...told, ...last }))
     const stopKeeping = leases.keep(bull, leaseId)
     try {
       const result = await promoteResults(storage, jobId, leaseId)

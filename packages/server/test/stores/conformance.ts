@@ -85,6 +85,39 @@ export function describeStore(
         expect(await core.leases.complete(lease.lease_id, {})).toMatchObject({ status: 'completed' })
       })
 
+      it('tells what was asked, what was used and what was left aside, and carries the tenant’s own along', async () => {
+        const metadata = { order: 'A-1042', tags: ['cats'] }
+        const asked = { duration: 5, prompt: 'a harbour', steps: 20 }
+        const { job_id } = await add({ ...asked, metadata })
+        const waiting = await core.jobs.get(TENANT, job_id)
+        expect(waiting).toMatchObject({ requested: asked, metadata, steps: 20 })
+        expect(waiting.requested).not.toHaveProperty('seed')
+
+        const lease = await claim(core)
+        expect(lease.settings).toEqual({ ...asked, seed: waiting.seed })
+        const used = {
+          prompt: 'a harbour',
+          duration: 5,
+          seed: waiting.seed,
+          width: 64,
+          height: 64,
+          fps: 8,
+          num_frames: 41,
+        }
+        const notices = ['This checkpoint has 8 fixed steps; steps: 20 was left aside.']
+        await core.leases.heartbeat(lease.lease_id, { progress: 20, stage: 'generating', settings: used, notices })
+        const running = await core.jobs.get(TENANT, job_id)
+        expect(running).toMatchObject({ ...used, notices, requested: asked, metadata })
+        expect(running).not.toHaveProperty('steps')
+
+        // What is left out of the last word stays as it was told.
+        await bench.render(lease)
+        await core.leases.complete(lease.lease_id, { settings: { ...used, steps: 8 } })
+        const done = { ...used, steps: 8, notices, requested: asked, metadata, status: 'completed' }
+        expect(await core.jobs.get(TENANT, job_id)).toMatchObject(done)
+        expect((await core.jobs.list(TENANT, { limit: 1 })).jobs[0]).toMatchObject(done)
+      })
+
       it('makes one job of two requests with the same key, and refuses another request with it', async () => {
         const key = randomUUID()
         const jobs = await Promise.all([
