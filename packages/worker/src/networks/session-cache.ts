@@ -17,6 +17,8 @@ export interface SessionCacheOptions {
   readonly keepLoaded: boolean
   /** CPU threads. @default ONNX Runtime's own choice */
   readonly threads?: number
+  /** Told before a graph is opened. */
+  readonly onLoad?: (name: string) => void
   /** Bytes of free memory; for tests. @default the machine's */
   readonly freeMemory?: () => number
 }
@@ -64,7 +66,8 @@ export class SessionCache {
   async #load(name: string, load: () => LoadableGraph): Promise<Session> {
     if (!this.#options.keepLoaded) await this.close()
     const { graph, inflatedBytes } = load()
-    const { provider, threads, freeMemory = availableMemory } = this.#options
+    const { provider, threads, onLoad, freeMemory = availableMemory } = this.#options
+    onLoad?.(name)
     const session = await openSession(graph, {
       provider,
       weightsStayInFiles: staysInFiles(inflatedBytes, freeMemory()),

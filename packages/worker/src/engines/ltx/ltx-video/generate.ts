@@ -13,6 +13,7 @@ import {
   startImageToVideo,
   type Geometry,
   type InitialLatents,
+  type Keyframe,
 } from './conditioning.ts'
 import { denoise, type DenoiseOptions, type DenoiseStart } from './denoise.ts'
 import type { LtxModels } from './models.ts'
@@ -56,6 +57,7 @@ export interface EncodedPrompts {
 }
 
 /**
+ * Texts and pictures first, those of the second pass too: between two passes the transformer may then stay where it is.
  * @returns normalised latents `[1, C, F, h, w]`; larger than asked for where the recipe has two passes (see {@link passSizes})
  * @throws EngineError `invalid_settings` before any work, for what the checkpoint's latents cannot hold
  */
@@ -70,10 +72,15 @@ export async function generateLatents(
   const prompts = await encodePrompts(models, settings)
   const sizes = passSizes(models, settings)
   const { multiScale } = settings.recipe
+  hooks.onStage?.('encode')
+  const keyframes = {
+    first: await encodePictures(models, settings, sizes.first),
+    second: sizes.second === undefined ? [] : await encodePictures(models, settings, sizes.second),
+  }
   const first = await runPass(
     models,
     settings,
-    { ...sizes.first, prompts, pass: settings.recipe.first, number: 0 },
+    { ...sizes.first, prompts, keyframes: keyframes.first, pass: settings.recipe.first, number: 0 },
     draws,
     hooks,
   )
@@ -83,7 +90,14 @@ export async function generateLatents(
   return runPass(
     models,
     settings,
-    { ...sizes.second, prompts, pass: multiScale.second, number: 1, initial: upscaled },
+    {
+      ...sizes.second,
+      prompts,
+      keyframes: keyframes.second,
+      pass: multiScale.second,
+      number: 1,
+      initial: upscaled,
+    },
     draws,
     hooks,
   )
@@ -98,6 +112,18 @@ export async function encodePrompts(
     ? await models.encodeText(negativePrompt, recipe.maximumTokens)
     : undefined
   return { prompt: embeddings, negativePrompt: negative?.embeddings }
+}
+
+/** The given pictures at the size of a pass, as the autoencoder sees them. */
+export async function encodePictures(
+  models: LtxModels,
+  { pictures }: Pick<VideoSettings, 'pictures'>,
+  { width, height }: { readonly width: number; readonly height: number },
+): Promise<Keyframe[]> {
+  const keyframes: Keyframe[] = []
+  for (const { at, frame = 0, strength = 1 } of pictures)
+    keyframes.push({ posterior: await models.encodePixels(at(width, height)), frame, strength })
+  return keyframes
 }
 
 /** Pixels of each pass. With one pass it is the size asked for. */
@@ -130,6 +156,8 @@ export interface PassOptions {
   readonly width: number
   readonly height: number
   readonly prompts: EncodedPrompts
+  /** The pictures at this pass's size. */
+  readonly keyframes: readonly Keyframe[]
   readonly pass: Pass
   readonly number: number
   /** Normalised latents to go on from, noised to the pass's first sigma. */
@@ -146,9 +174,8 @@ export async function runPass(
   const { recipe } = settings
   const size = latentSize(models, options, settings.frames)
   const sigmas = passSigmas(options.pass, models.checkpoint, tokenCount(size))
-  hooks.onStage?.('encode')
   const initial = options.initial && { latents: options.initial, sigma: sigmas[0] ?? 1 }
-  const start = await startPass(models, settings, options, size, draws, initial)
+  const start = startPass(models, settings, options, size, draws, initial)
   hooks.onStage?.('denoise')
   const begin = recipe.stochastic || models.checkpoint.schedule.stochastic ? startStochasticEuler : startEuler
   const denoiseOptions: DenoiseOptions = {
@@ -156,7 +183,7 @@ export async function runPass(
     guidance: (sigma) => guidanceAt(recipe.guidance, sigma),
     prompt: options.prompts.prompt,
     negativePrompt: options.prompts.negativePrompt,
-    imageNoise: settings.pictures.length > 0 ? recipe.imageNoise : 0,
+    imageNoise: options.keyframes.length > 0 ? recipe.imageNoise : 0,
     beforeStep: (step) => hooks.beforeStep?.(step, options.number),
     afterStep: (step, latents) => hooks.afterStep?.(step, options.number, latents),
   }
@@ -164,24 +191,20 @@ export async function runPass(
   return unpackLatents(dropExtraTokens(tokens, start.extraTokens), size)
 }
 
-async function startPass(
+function startPass(
   models: LtxModels,
   settings: VideoSettings,
-  { width, height }: PassOptions,
+  { keyframes }: PassOptions,
   size: LatentSize,
   draws: Draws,
   initial: InitialLatents | undefined,
-): Promise<DenoiseStart & { extraTokens: number }> {
+): DenoiseStart & { extraTokens: number } {
   const { keyframes: knowsKeyframes, latents, causalCoordinates, vae, transformer } = models.checkpoint
   const geometry: Geometry = {
     size,
     compression: vae.config.compression,
     framesPerSecond: settings.framesPerSecond,
     causalCoordinates,
-  }
-  const keyframes = []
-  for (const { at, frame = 0, strength = 1 } of settings.pictures) {
-    keyframes.push({ posterior: await models.encodePixels(at(width, height)), frame, strength })
   }
   const [only] = keyframes
   if (!knowsKeyframes && only !== undefined && initial === undefined) {

@@ -16,6 +16,7 @@ import {
   type Provider,
   type Tensor,
 } from '../../../onnx/index.ts'
+import { EmbeddingCache } from '../../../text/embedding-cache.ts'
 import { buildT5Encoder, relativeBuckets } from '../../../text/t5/encoder.ts'
 import { loadTokenizer } from '../../../text/t5/tokenizer.ts'
 import type { Coordinates } from '../coordinates.ts'
@@ -42,6 +43,8 @@ export interface ModelOptions {
   readonly keepLoaded?: boolean
   /** CPU threads. @default ONNX Runtime's own choice */
   readonly threads?: number
+  /** Told before a network is loaded, which may take minutes. */
+  readonly onLoad?: (network: string) => void
 }
 
 /** Text as the transformer takes it. */
@@ -70,8 +73,14 @@ export interface LtxModels extends VideoDecoder {
 
 /** Reads the tokenizer; graphs are built and loaded when they are first needed. */
 export async function createModels(checkpoint: Checkpoint, options: ModelOptions = {}): Promise<LtxModels> {
-  const { provider = 'cpu', compute = 'float32', quantized = {}, keepLoaded = false, threads } = options
-  const room = new SessionCache({ provider, keepLoaded, ...(threads !== undefined && { threads }) })
+  const { provider = 'cpu', compute = 'float32', quantized = {}, keepLoaded = false, threads, onLoad } = options
+  const room = new SessionCache({
+    provider,
+    keepLoaded,
+    ...(threads !== undefined && { threads }),
+    ...(onLoad !== undefined && { onLoad }),
+  })
+  const texts = new EmbeddingCache<EncodedText>()
   const tokenizer = await loadTokenizer(checkpoint.tokenizerFolder)
   const { transformer, vae, textEncoder, upsampler } = checkpoint
   const int8 = { textEncoder: quantized.textEncoder ?? new Map(), transformer: quantized.transformer ?? new Map() }
@@ -96,19 +105,21 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
     checkpoint,
     provider,
     countTokens: (text) => tokenizer.encode(text).length,
-    async encodeText(text, maximum) {
-      const { ids, mask } = tokenizer.encodePadded(text, maximum)
-      const tokens = mask.filter((bit) => bit === 1).length
-      // A mask over padding is the same as no padding: positions count by distance only.
-      const read = checkpoint.paddingIsRead ? ids : ids.slice(0, tokens)
-      const buckets = int64Tensor([read.length, read.length], relativeBuckets(read.length, textEncoder.config))
-      const outputs = await room.run('text encoder', load.textEncoder, {
-        ids: int64Tensor([read.length], read),
-        buckets,
+    encodeText(text, maximum) {
+      return texts.get(`${maximum} ${text}`, async () => {
+        const { ids, mask } = tokenizer.encodePadded(text, maximum)
+        const tokens = mask.filter((bit) => bit === 1).length
+        // A mask over padding is the same as no padding: positions count by distance only.
+        const read = checkpoint.paddingIsRead ? ids : ids.slice(0, tokens)
+        const buckets = int64Tensor([read.length, read.length], relativeBuckets(read.length, textEncoder.config))
+        const outputs = await room.run('text encoder', load.textEncoder, {
+          ids: int64Tensor([read.length], read),
+          buckets,
+        })
+        const { data } = float32Output(outputs, 'embeddings')
+        const width = textEncoder.config.size
+        return { ids, embeddings: float32Tensor([tokens, width], data.slice(0, tokens * width)) }
       })
-      const { data } = float32Output(outputs, 'embeddings')
-      const width = textEncoder.config.size
-      return { ids, embeddings: float32Tensor([tokens, width], data.slice(0, tokens * width)) }
     },
     async encodePixels(pixels) {
       const outputs = await room.run('VAE encoder', load.vaeEncoder, { pixels })

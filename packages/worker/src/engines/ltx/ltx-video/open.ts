@@ -28,7 +28,7 @@ const computeTypes: Readonly<Record<Precision, ComputeType>> = {
  * @throws EngineError that names what the checkpoint has and we do not know, or what is missing or broken
  */
 export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> {
-  const { location, provider, precision, keepLoaded, threads } = options
+  const { location, provider, precision, keepLoaded, threads, log } = options
   const checkpoint = await openCheckpoint(location)
   checkWeights(checkpoint)
   const recipe = chooseRecipe(checkpoint, options.recipe)
@@ -36,6 +36,7 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
     provider,
     compute: computeTypes[precision],
     keepLoaded,
+    onLoad: (network) => log(`ltx: loading the ${network}`),
     ...(threads !== undefined && { threads }),
     ...(precision === 'int8' && { quantized: await prepareInt8(checkpoint, options) }),
   })

@@ -9,7 +9,7 @@ import { readFields, type Fields } from '../../../weights/config-fields.ts'
 import { readSafetensors } from '../../../weights/index.ts'
 import { denormalizeLatents } from '../latents.ts'
 import { openCheckpoint, openLatentUpsampler } from '../ltx-video/checkpoint.ts'
-import { encodePrompts, runPass, upscaleLatents, type VideoSettings } from '../ltx-video/generate.ts'
+import { encodePictures, encodePrompts, runPass, upscaleLatents, type VideoSettings } from '../ltx-video/generate.ts'
 import { createModels, type LtxModels, type ModelOptions } from '../ltx-video/models.ts'
 import { pictureToPixels } from '../picture.ts'
 import { compare, isWithin, type Bound } from './compare.ts'
@@ -99,6 +99,7 @@ async function compareSecondPass(
       width: settings.width,
       height: settings.height,
       prompts: await encodePrompts(models, settings),
+      keyframes: await encodePictures(models, settings, settings),
       pass: { sigmas: secondSigmas(second) },
       number: 1,
       initial: await golden.tensor(second.string('latents')),
