@@ -114,11 +114,34 @@ describe('the picture', () => {
     expect(paths()).toEqual([])
   })
 
-  test('the storage gets neither key nor headers of the server', async () => {
-    await client({ headers: { 'x-tenant': 'a' } }).upload(jpeg)
-    expect(served.mock.requests[0]?.headers.get('x-tenant')).toBe('a')
-    // The mock's storage refuses a PUT with an Authorization header, as S3 does.
-    expect(served.mock.uploads.size).toBe(1)
+  test('the storage gets neither key, headers nor cookies of the server: for no picture and for no video', async () => {
+    const sent: Request[] = []
+    const spying = client({
+      headers: { 'x-tenant': 'a' },
+      credentials: 'include',
+      fetch: (input, init) => {
+        const request = new Request(input, init)
+        sent.push(request.clone())
+        return fetch(request)
+      },
+    })
+    const { job_id } = await spying.generate({ image: jpeg, end_image: jpeg })
+    served.mock.complete(job_id)
+    await (await spying.download(job_id)).arrayBuffer()
+
+    const toStorage = sent.filter(({ url }) => new URL(url).pathname.startsWith('/storage/'))
+    expect(toStorage.map(({ method }) => method)).toEqual(['PUT', 'PUT', 'GET'])
+    for (const { headers, credentials } of toStorage) {
+      expect([...headers.keys()]).not.toContain('authorization')
+      expect([...headers.keys()]).not.toContain('x-tenant')
+      expect(credentials).not.toBe('include')
+    }
+    const toServer = sent.filter((request) => !toStorage.includes(request))
+    expect(toServer.length).toBeGreaterThan(2)
+    for (const { headers, credentials } of toServer) {
+      expect([headers.get('authorization'), headers.get('x-tenant')]).toEqual([`Bearer ${apiKey}`, 'a'])
+      expect(credentials).toBe('include')
+    }
   })
 })
 

@@ -38,6 +38,8 @@ async function misbehave(prompt, signal) {
       return new Promise(() => {})
     case 'heap':
       for (const hoard = []; ;) hoard.push(Array.from({ length: 1e6 }, () => ({})))
+    case 'tell the environment':
+      return console.error(`environment: ${Object.keys(process.env).join(' ')}`)
     case 'refuse':
       throw new EngineError('prompt_forbidden', 'That prompt is not allowed.', { retryable: false })
     case 'slow':

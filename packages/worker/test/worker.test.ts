@@ -188,6 +188,34 @@ describe('a job', () => {
     expect(log).not.toContain(lease('job-1')!.lease_id)
     expect((await readdir(scratch)).filter((name) => name.startsWith('kinora-worker-'))).toEqual([])
   })
+
+  test('the engine gets none of the keys to the service in its environment', async () => {
+    const secrets = [
+      ...[
+        'WORKER_TOKEN',
+        'API_KEY',
+        'API_KEYS',
+        'WEBHOOK_SECRET',
+        'WEBHOOK_SIGNING_SECRET',
+        'REDIS_URL',
+        'DATABASE_URL',
+      ],
+      ...['R2_ACCESS_KEY', 'R2_SECRET_KEY', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'],
+      ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+    ]
+    const env = {
+      ...process.env,
+      ...Object.fromEntries(secrets.map((name) => [name, 'a secret'])),
+      HF_TOKEN: 'its own',
+    }
+    start({ env })
+    add('job-1', 'tell the environment')
+    expect(await ended('job-1')).toMatchObject({ kind: 'complete' })
+    const [, told = ''] = /environment: ([^"\\]+)/.exec(log) ?? []
+    const names = told.split(' ')
+    expect(names).toContain('HF_TOKEN')
+    expect(secrets.filter((name) => names.includes(name))).toEqual([])
+  })
 })
 
 describe('when the engine fails, the attempt fails with the reason and the next job runs', () => {
