@@ -110,7 +110,7 @@ describe('over HTTP', () => {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         ...init(`{"content_type":"image/png"}`.padEnd(length)),
-      } as RequestInit)
+      })
     expect((await send(256 * 1024)).status).toBe(201)
     const refused = await send(256 * 1024 + 1)
     expect([refused.status, await refused.json()]).toMatchObject([413, { code: 'payload_too_large' }])

@@ -47,7 +47,9 @@ it('the workers’ token and the secret of the hooks, whatever their length', as
     await app.request('/', { headers: { authorization: `Bearer ${token}` } })
     secrets.opensWebhookComplete(token)
   }
-  expect(compared.mock.calls.map(([a, b]) => [a.byteLength, b.byteLength])).toEqual(Array(6).fill([32, 32]))
+  expect(compared.mock.calls.map(([a, b]) => [a.byteLength, b.byteLength])).toEqual(
+    Array.from({ length: 6 }, () => [32, 32]),
+  )
 })
 
 it('the signature of a URL', () => {

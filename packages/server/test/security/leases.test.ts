@@ -21,7 +21,7 @@ beforeAll(async () => {
     ...bench.storage,
     async promote(from, to) {
       await delay(slow)
-      await bench.storage.promote(from, to)
+      return bench.storage.promote(from, to)
     },
   }
   core = await bench.core(embedded({ dataDir: join(bench.folder, 'data') }), { leaseSeconds: LEASE_SECONDS, storage })
