@@ -1,12 +1,19 @@
 /** What every builder of a network is given and gives. */
 
-import type { Graph } from '../onnx/index.ts'
+import type { Graph, Provider } from '../onnx/index.ts'
 import type { QuantizedWeights } from './int8.ts'
-import type { ComputeType } from './parameters.ts'
+
+/** The type of matrix products and convolutions. Norms, residual streams and sums stay float32 whatever it is. */
+export type ComputeType = 'float32' | 'float16' | 'bfloat16'
 
 export interface GraphOptions {
   readonly compute: ComputeType
+  /** Where the graph will run: CUDA multiplies with 8-bit floats as they are. @default 'cpu' */
+  readonly provider?: Provider
+  /** Weights of linear layers in 8 bits, by the name of their float original; these layers then compute in int8. @default none */
   readonly quantized?: QuantizedWeights
+  /** What an fp8 weight without a scale is: 1, as LTX-Video's files mean it, or a file that lost its scales. @default 'one' */
+  readonly missingScale?: 'one' | 'refused'
 }
 
 export interface BuiltGraph {

@@ -4,16 +4,17 @@ import { EngineError } from '../failure.ts'
 import type { DataType, Graph, Value } from '../onnx/index.ts'
 import { float } from '../onnx/index.ts'
 import type { TensorEntry } from '../weights/index.ts'
-import { linearInt8, type QuantizedWeights } from './int8.ts'
+import { hasFp8Product, isFloat8, linearFp8, scaledOutputs, scaleOf, widened, type WeightScale } from './fp8.ts'
+import { linearInt8 } from './int8.ts'
+import type { ComputeType, GraphOptions } from './network.ts'
 import { tensorOf, type Tensors } from './tensors.ts'
 
-/** The type of matrix products and convolutions. Norms, residual streams and sums stay float32 whatever it is. */
-export type ComputeType = 'float32' | 'float16' | 'bfloat16'
-
-const storedTypes: Partial<Record<TensorEntry['dtype'], DataType>> = {
+const storedTypes: Partial<Record<string, DataType>> = {
   F32: 'float32',
   F16: 'float16',
   BF16: 'bfloat16',
+  F8_E4M3: 'float8e4m3fn',
+  F8_E5M2: 'float8e5m2',
 }
 
 export class Parameters {
@@ -22,14 +23,13 @@ export class Parameters {
   /** Names that the graph has asked for: a model is complete when these are all there are. */
   readonly used = new Set<string>()
   readonly #tensors: Tensors
-  readonly #quantized: QuantizedWeights
+  readonly #options: GraphOptions
 
-  /** @param quantized weights of linear layers in 8 bits, by the name of their float original; these layers then compute in int8 */
-  constructor(graph: Graph, tensors: Tensors, compute: ComputeType, quantized: QuantizedWeights = new Map()) {
+  constructor(graph: Graph, tensors: Tensors, options: GraphOptions) {
     this.graph = graph
-    this.compute = compute
+    this.compute = options.compute
     this.#tensors = tensors
-    this.#quantized = quantized
+    this.#options = options
   }
 
   has(name: string): boolean {
@@ -43,26 +43,41 @@ export class Parameters {
    * @throws EngineError `weights_mismatch` where it is missing, of another shape, or in a format we cannot compute with
    */
   tensor(name: string, shape: readonly number[], dtype: DataType = this.compute): Value {
-    const entry = tensorOf(this.#tensors, name, shape)
-    this.used.add(name)
-    const stored = this.graph.weight(name, storedType(entry), shape, entry)
-    return this.graph.cast(stored, dtype, { first: true })
+    const stored = this.#stored(name, shape)
+    return widened(this.graph, stored, shape.length, this.#scale(name, shape), dtype)
   }
 
-  /** x·Wᵀ + b with x `[rows, inputs]`; the weight lies as torch stores it, `[outputs, inputs]`. Computes in the compute type, or in int8 where it is quantized. */
+  /** Rows of a table `[rows, size]`, float32. Only they are widened: a vocabulary's table is large, a prompt short. */
+  rows(name: string, shape: readonly [rows: number, size: number], indices: Value): Value {
+    const g = this.graph
+    const stored = this.#stored(name, shape)
+    // Gather does not take 8-bit floats; a half holds each of them exactly.
+    const table = isFloat8(stored.dtype) ? g.cast(stored, 'float16', { first: true }) : stored
+    const found = g.cast(g.gather(table, indices, 0), 'float32')
+    const scale = this.#scale(name, shape)
+    if (scale === undefined) return found
+    return g.mul(found, scale.perOutput ? g.gather(g.reshape(scale.value, [-1, 1]), indices, 0) : scale.value)
+  }
+
+  /** x·Wᵀ + b with x `[rows, inputs]`; the weight lies as torch stores it, `[outputs, inputs]`. Computes in the compute type, or in 8 bits where the weight has them. */
   linear(x: Value, name: string, inputs: number, outputs: number, options: { bias?: boolean } = {}): Value {
     const { bias = true } = options
-    const quantized = this.#quantized.get(`${name}.weight`)
-    if (quantized !== undefined) {
-      this.used.add(`${name}.weight`)
-      const product = linearInt8(this.graph, x, `${name}.weight`, quantized)
-      return bias ? this.graph.add(product, this.tensor(`${name}.bias`, [outputs], 'float32')) : product
-    }
+    const { provider = 'cpu', quantized } = this.#options
     const g = this.graph
-    const weight = this.tensor(`${name}.weight`, [outputs, inputs])
-    const operands = [g.cast(x, this.compute), weight]
-    if (bias) operands.push(this.tensor(`${name}.bias`, [outputs]))
-    return g.op('Gemm', operands, { transB: 1 })
+    const weight = `${name}.weight`
+    const shape = [outputs, inputs] as const
+    const int8 = quantized?.get(weight)
+    if (int8 !== undefined) {
+      this.used.add(weight)
+      const product = scaledOutputs(g, linearInt8(g, x, weight, int8), this.#scale(weight, shape))
+      return bias ? g.add(product, this.tensor(`${name}.bias`, [outputs], 'float32')) : product
+    }
+    const operand = g.cast(x, this.compute)
+    const added = bias ? this.tensor(`${name}.bias`, [outputs]) : undefined
+    const stored = this.#stored(weight, shape)
+    if (provider === 'cuda' && hasFp8Product(stored.dtype, this.compute))
+      return linearFp8(g, operand, stored, shape, this.#scale(weight, shape), added)
+    return g.op('Gemm', [operand, this.tensor(weight, shape), ...(added === undefined ? [] : [added])], { transB: 1 })
   }
 
   /** Root mean square norm over the last axis in float32. Without a name, the norm has no weights. */
@@ -74,6 +89,28 @@ export class Parameters {
         : this.tensor(`${name}.weight`, [size], 'float32')
     return g.rmsNorm(g.cast(x, 'float32'), scale, epsilon)
   }
+
+  /** A weight as it lies in the file. */
+  #stored(name: string, shape: readonly number[]): Value {
+    const entry = tensorOf(this.#tensors, name, shape)
+    this.used.add(name)
+    return this.graph.weight(name, storedType(entry), shape, entry)
+  }
+
+  /** The scale of an fp8 weight; other formats have none. */
+  #scale(name: string, [outputs = 1]: readonly number[]): WeightScale | undefined {
+    const weight = this.#tensors.get(name)
+    if (weight === undefined || !isFloat8(storedType(weight))) return undefined
+    const found = scaleOf(this.#tensors, name, outputs)
+    if (found === undefined) {
+      if (this.#options.missingScale === 'refused' && name.endsWith('.weight')) throw withoutScale(weight)
+      return undefined
+    }
+    const { entry } = found
+    this.used.add(found.name)
+    const stored = this.graph.weight(found.name, storedType(entry), entry.shape, entry)
+    return { value: this.graph.cast(stored, 'float32', { first: true }), perOutput: (entry.shape[0] ?? 1) > 1 }
+  }
 }
 
 function storedType(entry: TensorEntry): DataType {
@@ -81,7 +118,14 @@ function storedType(entry: TensorEntry): DataType {
   if (type !== undefined) return type
   throw new EngineError(
     'unsupported_weights',
-    `${entry.name} in ${entry.file} is stored as ${entry.dtype}; the ltx engine computes with fp32, fp16 and bf16 files. Choose one of those editions of the checkpoint.`,
+    `${entry.name} in ${entry.file} is stored as ${entry.dtype}; the ltx engine computes with fp32, fp16, bf16 and fp8 files (F8_E4M3, F8_E5M2). Choose one of those editions of the checkpoint.`,
+  )
+}
+
+function withoutScale({ name, file, dtype }: TensorEntry): EngineError {
+  return new EngineError(
+    'unsupported_weights',
+    `${name} in ${file} is ${dtype} and has no scale (weight_scale), without which nobody knows how large its values are. Download the checkpoint again, or use its bf16 edition.`,
   )
 }
 

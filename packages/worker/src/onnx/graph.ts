@@ -160,7 +160,12 @@ export class GraphBuilder {
   /** The graph as an ONNX file's bytes, and the folder its weights are looked for in. */
   encode(): EncodedGraph {
     const model = this.model()
-    return { name: this.name, bytes: encodeModel(model), weightsRoot: weightsRoot(model) }
+    return {
+      name: this.name,
+      bytes: encodeModel(model),
+      weightsRoot: weightsRoot(model),
+      foldConstants: !model.initializers.some(({ dtype }) => dtype === 'float8e4m3fn' || dtype === 'float8e5m2'),
+    }
   }
 
   #declare(value: Value): Value {
@@ -176,6 +181,8 @@ export interface EncodedGraph {
   readonly bytes: Uint8Array
   /** `/` on POSIX, the weights' drive on Windows. */
   readonly weightsRoot: string
+  /** Whether what depends on nothing but weights is computed while loading. Not where weights are 8-bit floats: each would lie in memory a second time, widened. */
+  readonly foldConstants: boolean
 }
 
 function encodeNumbers(dtype: DataType, values: readonly number[] | Float32Array): Uint8Array {

@@ -83,7 +83,7 @@ async function create(graph: EncodedGraph, provider: Provider, options: SessionO
       model_external_initializers_file_folder_path: graph.weightsRoot,
       ...(stay && { disable_prepacking: '1' }),
     },
-    ...(stay && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
+    ...((stay || !graph.foldConstants) && { optimization: { disable_specified_optimizers: 'ConstantFolding' } }),
   }
   try {
     return await runtime.InferenceSession.create(graph.bytes, {

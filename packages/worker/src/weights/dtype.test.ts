@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './dtype.ts'
+import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16, toFloat32 } from './dtype.ts'
 
 const every16Bits = Uint16Array.from({ length: 65536 }, (_, index) => index)
 
@@ -49,4 +49,23 @@ test.each([
   [NaN, 0x7fc0],
 ])('rounds %s to the nearest bf16, ties to even', (value, bits) => {
   expect([...float32ToBfloat16(Float32Array.of(value))]).toEqual([bits])
+})
+
+/** The largest, the smallest, and what stands for no number. (Micikevicius et al., arXiv 2209.05433, table 1) */
+test.each([
+  ['F8_E4M3', 0x7e, 448],
+  ['F8_E4M3', 0x08, 2 ** -6],
+  ['F8_E4M3', 0x07, 0.875 * 2 ** -6],
+  ['F8_E4M3', 0x81, -(2 ** -9)],
+  ['F8_E4M3', 0x78, 256],
+  ['F8_E4M3', 0x7f, NaN],
+  ['F8_E4M3', 0x80, -0],
+  ['F8_E5M2', 0x7b, 57344],
+  ['F8_E5M2', 0x04, 2 ** -14],
+  ['F8_E5M2', 0x03, 0.75 * 2 ** -14],
+  ['F8_E5M2', 0x81, -(2 ** -16)],
+  ['F8_E5M2', 0x7c, Infinity],
+  ['F8_E5M2', 0xfe, NaN],
+])('%s %i is %d', (dtype, bits, value) => {
+  expect([...(toFloat32(Uint8Array.of(bits), dtype) ?? [])]).toEqual([value])
 })

@@ -6,6 +6,7 @@ const BYTES_PER_ELEMENT = {
   I8: 1,
   F8_E5M2: 1,
   F8_E4M3: 1,
+  F8_E8M0: 1,
   I16: 2,
   U16: 2,
   F16: 2,
@@ -16,17 +17,15 @@ const BYTES_PER_ELEMENT = {
   I64: 8,
   U64: 8,
   F64: 8,
+  C64: 8,
 } as const
 
-/** A number format, by its name in a safetensors header. */
+/** A number format of known size, by its name in a safetensors header. */
 export type Dtype = keyof typeof BYTES_PER_ELEMENT
 
-/** All formats with a known size. */
-export const knownDtypes: readonly string[] = Object.keys(BYTES_PER_ELEMENT)
-
 /** Whether a header's `dtype` is one with a known size. */
-export function isDtype(name: unknown): name is Dtype {
-  return typeof name === 'string' && Object.hasOwn(BYTES_PER_ELEMENT, name)
+export function isDtype(name: string): name is Dtype {
+  return Object.hasOwn(BYTES_PER_ELEMENT, name)
 }
 
 /** Bytes that one element takes. */
@@ -40,10 +39,11 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /**
- * Reads little-endian bytes as float32. bf16 and fp16 widen exactly; fp64 and integers beyond 2^24 are rounded.
- * @returns null for the 8-bit floats, which nothing here computes with
+ * Reads little-endian bytes as float32. Floats of 8 and 16 bits widen exactly; fp64 and integers beyond 2^24 are rounded.
+ * @returns null for formats that nothing here computes with
  */
-export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array<ArrayBuffer> | null {
+export function toFloat32(bytes: Uint8Array, dtype: string): Float32Array<ArrayBuffer> | null {
+  if (!isDtype(dtype)) return null
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
   const view = <T>(make: new (buffer: ArrayBufferLike, offset: number, length: number) => T): T =>
     new make(aligned.buffer, aligned.byteOffset, aligned.byteLength / BYTES_PER_ELEMENT[dtype])
@@ -54,6 +54,10 @@ export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array<ArrayBu
       return bfloat16ToFloat32(view(Uint16Array))
     case 'F16':
       return float16ToFloat32(view(Uint16Array))
+    case 'F8_E4M3':
+      return float8e4m3ToFloat32(aligned)
+    case 'F8_E5M2':
+      return float8e5m2ToFloat32(aligned)
     case 'F64':
       return Float32Array.from(view(Float64Array))
     case 'I64':
@@ -118,6 +122,23 @@ export function float16ToFloat32(values: Uint16Array): Float32Array<ArrayBuffer>
     }
   }
   return new Float32Array(bits.buffer)
+}
+
+/** One sign, four bits of exponent, three of fraction; no infinities, and NaN where all bits but the sign are set. */
+export function float8e4m3ToFloat32(values: Uint8Array): Float32Array<ArrayBuffer> {
+  const known = Float32Array.from({ length: 256 }, (_, bits) => {
+    const sign = bits & 0x80 ? -1 : 1
+    const exponent = (bits >> 3) & 15
+    const fraction = bits & 7
+    if (exponent === 15 && fraction === 7) return NaN
+    return exponent === 0 ? sign * fraction * 2 ** -9 : sign * (1 + fraction / 8) * 2 ** (exponent - 7)
+  })
+  return Float32Array.from(values, (bits) => known[bits]!)
+}
+
+/** The upper byte of a half. */
+export function float8e5m2ToFloat32(values: Uint8Array): Float32Array<ArrayBuffer> {
+  return float16ToFloat32(Uint16Array.from(values, (bits) => bits << 8))
 }
 
 /** Rounds to the nearest half, ties to even; beyond 65504 (rounded) becomes infinity. */

@@ -1,6 +1,6 @@
 /** Rounds one matrix to signed 8-bit integers, a scale for each output. */
 import { open } from 'node:fs/promises'
-import { bytesPerElement, toFloat32 } from './dtype.ts'
+import { bytesPerElement, isDtype, toFloat32 } from './dtype.ts'
 import type { TensorEntry } from './safetensors.ts'
 import { WeightsError } from './weights-error.ts'
 
@@ -27,6 +27,7 @@ export async function quantizeTensor(entry: TensorEntry): Promise<Int8Matrix> {
   const [outputs = 0, inputs = 0] = entry.shape
   const values = new Int8Array(outputs * inputs)
   const scales = new Float32Array(outputs)
+  if (!isDtype(entry.dtype)) throw unreadable(entry)
   const rowBytes = inputs * bytesPerElement(entry.dtype)
   const rowsAtOnce = Math.max(1, Math.floor(BLOCK_BYTES / Math.max(1, rowBytes)))
   const handle = await open(entry.file, 'r')

@@ -11,7 +11,6 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { checkDiskSpace, diskFull } from './disk-space.ts'
-import { bytesPerElement } from './dtype.ts'
 import { withFileLock } from './file-lock.ts'
 import type { Int8Source } from './int8-cache.ts'
 import { quantizeTensor } from './quantize-tensor.ts'
@@ -236,8 +235,7 @@ async function sourcesOf(tensors: readonly TensorEntry[]): Promise<Int8Source[]>
 
 function matrixShape(entry: TensorEntry): readonly [outputs: number, inputs: number] {
   const [outputs, inputs, ...rest] = entry.shape
-  if (outputs !== undefined && inputs !== undefined && rest.length === 0 && bytesPerElement(entry.dtype) <= 8)
-    return [outputs, inputs]
+  if (outputs !== undefined && inputs !== undefined && rest.length === 0) return [outputs, inputs]
   throw new RangeError(
     `${entry.name} is [${entry.shape.join(', ')}], but only matrices [outputs, inputs] are quantized`,
   )

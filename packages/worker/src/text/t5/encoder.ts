@@ -24,21 +24,18 @@ export const tiedEmbedding = 'encoder.embed_tokens.weight'
  */
 export function buildT5Encoder(config: T5Config, tensors: Tensors, options: GraphOptions): BuiltGraph {
   const g = graph('text_encoder')
-  const p = new Parameters(g, tensors, options.compute, options.quantized)
-  const wide = new Parameters(
-    g,
-    tensors,
-    options.compute === 'float16' ? 'float32' : options.compute,
-    options.quantized,
-  )
+  const p = new Parameters(g, tensors, options)
+  const wide = new Parameters(g, tensors, {
+    ...options,
+    compute: options.compute === 'float16' ? 'float32' : options.compute,
+  })
   const ids = g.input('ids', 'int64', ['tokens'])
   const buckets = g.input('buckets', 'int64', ['tokens', 'tokens'])
   const embedding = tensors.has('shared.weight') ? 'shared.weight' : tiedEmbedding
   const biasOf = (layer: number) => positionBias(p, config, layer, buckets)
   const shared = config.positionBias === 'first layer' ? biasOf(0) : undefined
 
-  // Gathered before the cast: the table is large, the prompt short.
-  let stream = g.cast(g.gather(rawTensor(p, tensors, embedding, [config.vocabulary, config.size]), ids, 0), 'float32')
+  let stream = p.rows(embedding, [config.vocabulary, config.size], ids)
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `encoder.block.${layer}`
     stream = g.add(stream, g.cast(attention(p, config, `${name}.layer.0`, stream, shared ?? biasOf(layer)), 'float32'))
@@ -77,11 +74,6 @@ function feedForward(p: Parameters, wide: Parameters, config: T5Config, name: st
   const values = p.linear(normed, `${inside}.wi_1`, config.size, config.feedForwardSize, { bias: false })
   const product = g.mul(g.cast(gate, wide.compute), g.cast(values, wide.compute))
   return wide.linear(product, `${inside}.wo`, config.feedForwardSize, config.size, { bias: false })
-}
-
-function rawTensor(p: Parameters, tensors: Tensors, name: string, shape: readonly number[]): Value {
-  const stored = tensors.get(name)?.dtype
-  return p.tensor(name, shape, stored === 'BF16' ? 'bfloat16' : stored === 'F16' ? 'float16' : 'float32')
 }
 
 /**

@@ -1,8 +1,7 @@
 /** The checkpoint's networks as functions: text to embeddings, pixels to latents, latents to velocity, latents to pixels. */
 
 import type { QuantizedWeights } from '../../../networks/int8.ts'
-import type { BuiltGraph } from '../../../networks/network.ts'
-import type { ComputeType } from '../../../networks/parameters.ts'
+import type { BuiltGraph, ComputeType } from '../../../networks/network.ts'
 import { rotaryTables } from '../../../networks/rotary.ts'
 import { SessionCache, type LoadableGraph } from '../../../networks/session-cache.ts'
 import type { Tensors } from '../../../networks/tensors.ts'
@@ -84,19 +83,20 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
   const tokenizer = await loadTokenizer(checkpoint.tokenizerFolder)
   const { transformer, vae, textEncoder, upsampler } = checkpoint
   const int8 = { textEncoder: quantized.textEncoder ?? new Map(), transformer: quantized.transformer ?? new Map() }
-  const decoder = once(() => buildVaeDecoder(vae.config, vae.tensors, { compute }))
+  const decoder = once(() => buildVaeDecoder(vae.config, vae.tensors, { compute, provider }))
   const load = {
     textEncoder: loadable(
       textEncoder.tensors,
-      () => buildT5Encoder(textEncoder.config, textEncoder.tensors, { compute, quantized: int8.textEncoder }),
+      () => buildT5Encoder(textEncoder.config, textEncoder.tensors, { compute, provider, quantized: int8.textEncoder }),
       int8.textEncoder,
     ),
     transformer: loadable(
       transformer.tensors,
-      () => buildTransformer(transformer.config, transformer.tensors, { compute, quantized: int8.transformer }),
+      () =>
+        buildTransformer(transformer.config, transformer.tensors, { compute, provider, quantized: int8.transformer }),
       int8.transformer,
     ),
-    vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute })),
+    vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute, provider })),
     vaeDecoder: loadable(vae.tensors, decoder),
   }
   const tables = tablesOf(checkpoint)
@@ -144,7 +144,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
     async upsample(latents) {
       if (upsampler === undefined) throw new Error('This checkpoint has no latent upsampler.')
       const loadUpsampler = loadable(upsampler.tensors, () =>
-        buildLatentUpsampler(upsampler.config, upsampler.tensors, { compute }),
+        buildLatentUpsampler(upsampler.config, upsampler.tensors, { compute, provider }),
       )
       return float32Output(await room.run('latent upsampler', loadUpsampler, { latents }), 'upsampled')
     },
@@ -184,8 +184,11 @@ function loadable(
   return () => {
     const { graph, used } = build()
     let inflatedBytes = 0
-    for (const name of used)
-      inflatedBytes += (quantized.has(name) ? 1 : 4) * elementCount(tensors.get(name)?.shape ?? [0])
+    for (const name of used) {
+      const { shape = [0], dtype = '' } = tensors.get(name) ?? {}
+      // 8-bit floats are widened one at a time, and dropped again.
+      inflatedBytes += (quantized.has(name) || dtype.startsWith('F8_') ? 1 : 4) * elementCount(shape)
+    }
     return { graph: graph.encode(), inflatedBytes }
   }
 }

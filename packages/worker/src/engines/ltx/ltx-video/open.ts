@@ -1,7 +1,7 @@
 /** LTX-Video as a pipeline: a checkpoint opened with its recipe, and requests turned into settings of its own. */
 
 import { seededDraws } from '../../../flow/draws.ts'
-import type { ComputeType } from '../../../networks/parameters.ts'
+import type { ComputeType } from '../../../networks/network.ts'
 import type { EngineRequest } from '../../engine.ts'
 import { tokenCount } from '../coordinates.ts'
 import { coverPicture, pictureToPixels, pixelsToFrames, resizePixels } from '../picture.ts'

@@ -136,6 +136,36 @@ describe.each(Object.keys(models))('%s', (name) => {
   )
 })
 
+/** The large matrices of a checkpoint in 8 bits, as the authors and others publish them. */
+describe.each(['transformer-2b', 'transformer-13b'])('%s in fp8', (name) => {
+  const { config, tensors } = readManifest(name)
+  const isBlockMatrix = ({ name: tensor, shape }: TensorEntry) =>
+    tensor.startsWith('transformer_blocks.') && tensor.endsWith('.weight') && shape.length === 2
+  const eight = (dtype: string) =>
+    new Map(
+      [...tensors].map(([key, entry]) => [
+        key,
+        isBlockMatrix(entry) ? { ...entry, dtype, length: entry.length / 2 } : entry,
+      ]),
+    )
+  const build = (dtype: string, options: GraphOptions) =>
+    buildTransformer(readTransformerConfig(config), eight(dtype), options).graph
+
+  test.each([
+    ['F8_E4M3', 'bfloat16'],
+    ['F8_E4M3', 'float16'],
+    ['F8_E4M3', 'float32'],
+    ['F8_E5M2', 'bfloat16'],
+  ] as const)('static check: CUDA has a kernel for every node with %s weights in %s', (dtype, compute) => {
+    const g = build(dtype, { compute, provider: 'cuda' })
+    expect(missingCudaKernels(g.model())).toEqual([])
+    expect(g.encode().bytes.byteLength).toBeLessThan(16 * 2 ** 20)
+    const products = g.model().nodes.filter(({ type }) => type === 'MatMulBlockQuantizedFp8Weight')
+    const matrices = [...tensors.values()].filter(isBlockMatrix)
+    expect(products).toHaveLength(dtype === 'F8_E4M3' && compute !== 'float32' ? matrices.length : 0)
+  })
+})
+
 function isInFile(initializer: Initializer): boolean {
   return !(initializer.data instanceof Uint8Array)
 }

@@ -64,7 +64,7 @@ interface Conditioning {
  */
 export function buildTransformer(config: TransformerConfig, tensors: Tensors, options: GraphOptions): BuiltGraph {
   const g = graph('transformer')
-  const p = new Parameters(g, tensors, options.compute, options.quantized)
+  const p = new Parameters(g, tensors, options)
   const size = config.heads * config.headSize
   const latents = g.input('latents', 'float32', ['tokens', config.inChannels])
   const text = g.input('text', 'float32', ['text_tokens', config.captionChannels])

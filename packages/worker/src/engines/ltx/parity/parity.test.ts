@@ -13,7 +13,7 @@ async function decodePicture(bytes: Uint8Array): Promise<Picture> {
 }
 
 test('there are cases of every kind', () => {
-  expect(cases).toEqual(['latent-upsampler', 'v090', 'v091', 'v095', 'v095-keyframes', 'v095-single-file'])
+  expect(cases).toEqual(['latent-upsampler', 'v090', 'v091', 'v095', 'v095-f8', 'v095-keyframes', 'v095-single-file'])
 })
 
 describe.each(cases)('%s', (name) => {

@@ -25,7 +25,7 @@ export interface BuiltDecoder extends BuiltGraph {
  */
 export function buildVaeDecoder(config: VaeConfig, tensors: Tensors, options: GraphOptions): BuiltDecoder {
   const g = graph('vae_decoder')
-  const p = new Parameters(g, tensors, options.compute)
+  const p = new Parameters(g, tensors, options)
   const { causal, channels, blocks, timestepConditioning } = config.decoder
   const latents = g.input('latents', 'float32', [1, config.latentChannels, 'frames', 'height', 'width'])
   const features = timestepConditioning ? g.input('timestep_features', 'float32', [1, timestepFeatureSize]) : undefined

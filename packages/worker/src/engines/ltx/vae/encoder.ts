@@ -12,7 +12,7 @@ import { convolution, pixelNorm, resnet, spaceToDepth } from './layers.ts'
  */
 export function buildVaeEncoder(config: VaeConfig, tensors: Tensors, options: GraphOptions): BuiltGraph {
   const g = graph('vae_encoder')
-  const p = new Parameters(g, tensors, options.compute)
+  const p = new Parameters(g, tensors, options)
   const { causal, channels, blocks } = config.encoder
   const patch = [1, config.patchSize, config.patchSize] as const
   const pixels = g.input('pixels', 'float32', [1, config.pictureChannels, 'frames', 'height', 'width'])

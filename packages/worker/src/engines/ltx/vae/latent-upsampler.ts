@@ -23,7 +23,7 @@ export function buildLatentUpsampler(
   options: GraphOptions,
 ): BuiltGraph {
   const g = graph('latent_upsampler')
-  const p = new Parameters(g, tensors, options.compute)
+  const p = new Parameters(g, tensors, options)
   const { latentChannels, middleChannels: middle, blocksPerStage } = config
   const latents = g.input('latents', 'float32', [1, latentChannels, 'frames', 'height', 'width'])
   const first = convolution(p, g.cast(latents, p.compute), 'initial_conv', latentChannels, middle)
