@@ -2,9 +2,8 @@
  * What the server's answers are read with. The SDK checks the few fields its own code relies on, not every field by schema: an answer of a newer
  * server stays readable, and zod stays out of the bundle (docs/decisions/0060).
  */
-import { HEADERS, type Job, JOB_STATUSES, type JobList } from '@kinora/protocol'
+import { HEADERS, type Job, JOB_STATUSES, type JobList, parseRetryAfter } from '@kinora/protocol'
 import { ApiError, type ErrorContext, UnexpectedResponseError } from './errors.ts'
-import { parseRetryAfter } from './retry.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 

@@ -2,12 +2,12 @@
  * Snapshots of jobs as they change, whatever happens to the connection: server-sent events that resume with Last-Event-ID after a cut, and polling
  * where a proxy holds the stream back. Nothing is lost by either, because each event is a whole job and the present one comes first.
  */
-import { EVENT_STREAM, type Job, JOB_EVENT } from '@kinora/protocol'
+import { EVENT_STREAM, isRetryableStatus, type Job, JOB_EVENT } from '@kinora/protocol'
 import { isJob, parseJson } from './answer.ts'
 import { sleep } from './deadline.ts'
 import { isApiError, isKinoraError, isTimeoutError } from './errors.ts'
 import type { Answer } from './http.ts'
-import { RETRYABLE_STATUSES, retryDelay } from './retry.ts'
+import { retryDelay } from './retry.ts'
 import { readEvents, Silence } from './sse.ts'
 
 export interface StreamOptions {
@@ -99,7 +99,7 @@ export async function* follow(source: Source, options: StreamOptions = {}): Asyn
 function mayPass(error: unknown): boolean {
   // A cut in the middle of a body is fetch's own error, not one of ours.
   if (!isKinoraError(error)) return true
-  return isApiError(error) ? RETRYABLE_STATUSES.includes(error.status) : error.code !== 'invalid_option'
+  return isApiError(error) ? isRetryableStatus(error.status) : error.code !== 'invalid_option'
 }
 
 /** Whether a snapshot differs from the last one of its job. Signed URLs do not count: they are made anew for each answer. */

@@ -1,10 +1,11 @@
 /** Requests to the server and its storage: authorisation, attempts, time limits, and errors that say what happened. */
+import { parseRetryAfter, RETRYABLE_STATUSES } from '@kinora/protocol'
 import ky, { HTTPError, TimeoutError as KyTimeoutError } from 'ky'
 import { readAnswer, readError } from './answer.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
 import { ConnectionError, type ErrorContext, InputError, isKinoraError, TimeoutError } from './errors.ts'
 import type { Settings } from './options.ts'
-import { backoff, jittered, parseRetryAfter, RETRYABLE_STATUSES } from './retry.ts'
+import { backoff, jittered } from './retry.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'

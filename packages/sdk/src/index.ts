@@ -14,7 +14,7 @@ export {
 } from './kinora.ts'
 export type { CallOptions, KinoraOptions } from './options.ts'
 export type { EndPicture, PicturePosition, Pictures, PictureSource, PlacedPicture } from './pictures.ts'
-export { parseRetryAfter, retryDelay } from './retry.ts'
+export { retryDelay } from './retry.ts'
 export type { UploadProgress } from './upload.ts'
 export { verifyWebhook, type VerifyWebhookOptions, type WebhookEvent } from './webhook.ts'
 export {
@@ -24,5 +24,6 @@ export {
   type JobList,
   type JobStatus,
   type Model,
+  parseRetryAfter,
   WebhookVerificationError,
 } from '@kinora/protocol'

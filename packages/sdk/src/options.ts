@@ -26,7 +26,7 @@ export interface KinoraOptions {
   /** Milliseconds all attempts at one request may take together, waits between them included. Default 120 000. */
   totalTimeout?: number | undefined
   /**
-   * How often a request is tried again after 408, 425, 429, 500, 502, 503, 504, a network failure or a timed-out attempt. Waits are 0.5, 1, 2, 4 s
+   * How often a request is tried again after 408, 425, 429, a 5xx that may pass, a network failure or a timed-out attempt. Waits are 0.5, 1, 2, 4 s
    * with jitter, or what Retry-After says. Safe for all requests: `generate` carries an Idempotency-Key. Default 3.
    */
   retries?: number | undefined

@@ -1,7 +1,4 @@
-/** When to try again. Pure functions: attempt, header and a random number in, milliseconds out. */
-
-/** Statuses after which the same request may succeed. */
-export const RETRYABLE_STATUSES: readonly number[] = [408, 425, 429, 500, 502, 503, 504]
+/** When to try again. Pure functions: attempt and a random number in, milliseconds out. */
 
 const FIRST_DELAY = 500
 const LONGEST_DELAY = 8_000
@@ -24,12 +21,4 @@ export function jittered(delay: number, random: number = Math.random()): number 
  */
 export function retryDelay(attempt: number, retryAfter?: number, random?: number): number {
   return retryAfter ?? jittered(backoff(attempt), random)
-}
-
-/** A Retry-After header (seconds, or an HTTP date) as milliseconds from `now`; undefined when there is none or it makes no sense. */
-export function parseRetryAfter(header: string | null, now: number = Date.now()): number | undefined {
-  if (header === null || header.trim() === '') return undefined
-  const seconds = Number(header)
-  const milliseconds = Number.isNaN(seconds) ? Date.parse(header) - now : seconds * 1000
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds)
 }

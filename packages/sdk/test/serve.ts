@@ -74,8 +74,6 @@ export interface CutProxy extends Served {
   cut(): void
   /** Cuts each connection after so many bytes from the server; Infinity for none. */
   cutAfter: number
-  /** While true nothing that the server sends is passed on, as by a proxy that buffers. */
-  holdBack: boolean
   /** While true new connections are refused. */
   down: boolean
   readonly connections: number
@@ -105,7 +103,6 @@ export async function cutProxy(target: string): Promise<CutProxy> {
     }
     client.on('data', (data) => upstream.write(data))
     upstream.on('data', (data) => {
-      if (proxy.holdBack) return
       passed += data.length
       if (passed > proxy.cutAfter) {
         client.write(data.subarray(0, Math.max(0, data.length - (passed - proxy.cutAfter))))
@@ -121,7 +118,6 @@ export async function cutProxy(target: string): Promise<CutProxy> {
   const proxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cutAfter: Infinity,
-    holdBack: false,
     down: false,
     get connections() {
       return connections

@@ -8,7 +8,7 @@ test('delays double up to a limit, between half and the whole', () => {
   expect(delays(0)).toEqual([50, 100, 200, 400, 500])
 })
 
-const quick = { first: 1, most: 2, signal: new AbortController().signal, passing: () => true }
+const quick = { first: 1, most: 2, signal: new AbortController().signal, retryable: () => true }
 
 test('tries until it works', async () => {
   let tries = 0
@@ -27,7 +27,7 @@ test('an error that does not pass ends the tries', async () => {
       tries += 1
       throw new Error('refused')
     },
-    { ...quick, passing: () => false },
+    { ...quick, retryable: () => false },
   )
   await expect(refused).rejects.toThrow('refused')
   expect(tries).toBe(1)

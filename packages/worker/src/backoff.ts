@@ -20,8 +20,8 @@ export function backoffDelay(number: number, options: Backoff = {}): number {
 
 export interface RetryOptions extends Backoff {
   readonly signal: AbortSignal
-  /** Whether this error may pass; others end the tries. */
-  readonly passing: (error: unknown) => boolean
+  /** Others end the tries. */
+  readonly retryable: (error: unknown) => boolean
   /** Milliseconds the other side asks to wait, if it does. */
   readonly askedFor?: (error: unknown) => number | undefined
   /** Milliseconds in all after which the last error is thrown. @default Infinity */
@@ -40,7 +40,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
     } catch (error) {
       signal.throwIfAborted()
       const delay = Math.max(backoffDelay(number, options), options.askedFor?.(error) ?? 0)
-      if (!options.passing(error) || performance.now() - start + delay > giveUpAfter) throw error
+      if (!options.retryable(error) || performance.now() - start + delay > giveUpAfter) throw error
       options.onRetry?.(error, delay)
       await pause(delay, signal)
     }

@@ -4,9 +4,11 @@ import {
   ErrorBody,
   explained,
   Heartbeat,
+  isRetryableStatus,
   Lease,
   LeaseEnd,
   MAX_LEASE_WAIT,
+  parseRetryAfter,
   paths,
   type CompleteRequest,
   type FailRequest,
@@ -32,7 +34,7 @@ export class LeaseError extends Error {
   readonly status: number
   /** The server's code, such as `lease_lost`; `unreachable` where no answer came. */
   readonly code: string
-  /** Seconds the server asks to wait. */
+  /** Milliseconds the server asks to wait. */
   readonly retryAfter: number | undefined
 
   constructor(
@@ -46,8 +48,8 @@ export class LeaseError extends Error {
   }
 
   /** Another try may succeed: no answer, a server in trouble, or too many requests. */
-  get passing(): boolean {
-    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500
+  get retryable(): boolean {
+    return this.status === 0 || isRetryableStatus(this.status)
   }
 
   /** The lease is somebody else's now, or the job is gone. */
@@ -122,11 +124,10 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
 function refusal(response: Response, body: unknown, what: string, base: string): LeaseError {
   const parsed = ErrorBody.safeParse(body)
   const words = parsed.success ? parsed.data.error : response.statusText
-  const after = Number(response.headers.get('retry-after'))
   return new LeaseError(`${base} refused ${what} with ${response.status}: ${words}`, {
     status: response.status,
     code: parsed.success ? parsed.data.code : 'not_kinora',
-    retryAfter: after > 0 ? after : undefined,
+    retryAfter: parseRetryAfter(response.headers.get('retry-after')),
   })
 }
 

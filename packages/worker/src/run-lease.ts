@@ -118,7 +118,7 @@ async function makeAndStore(
     retry(attempt, {
       ...options.backoff,
       signal,
-      passing: (error) => error instanceof TransferError && error.passing,
+      retryable: (error) => error instanceof TransferError && error.retryable,
       giveUpAfter: options.transferPatience,
       onRetry: (error) => options.onTrouble(what, error),
     })
@@ -187,7 +187,11 @@ async function giveUp(lease: Lease, options: LeaseRunOptions, error: unknown): P
       return { kind: 'released' }
     }
     const canceled = error instanceof Broken
-    const failure = canceled ? { code: 'canceled', message: 'Canceled', retryable: false } : describeFailure(error)
+    const failure = canceled
+      ? { code: 'canceled', message: 'Canceled', retryable: false }
+      : error instanceof TransferError
+        ? error.failure
+        : describeFailure(error)
     const { code, message, retryable } = failure
     const end = await report('reporting the failure', patience, open, (request) =>
       client.fail(lease_id, { error: message.slice(0, 4000), error_code: code.slice(0, 100), retryable }, request),
@@ -209,8 +213,8 @@ async function report<T>(
   return retry(() => attempt(signal), {
     ...options.backoff,
     signal,
-    passing: (error) => error instanceof LeaseError && error.passing,
-    askedFor: (error) => (error instanceof LeaseError && error.retryAfter ? error.retryAfter * 1000 : undefined),
+    retryable: (error) => error instanceof LeaseError && error.retryable,
+    askedFor: (error) => (error instanceof LeaseError ? error.retryAfter : undefined),
     giveUpAfter: options.reportPatience,
     onRetry: (error) => options.onTrouble(what, error),
   })

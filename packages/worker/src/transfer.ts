@@ -3,22 +3,26 @@
 import { createReadStream } from 'node:fs'
 import { stat, writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { MAX_IMAGE_BYTES, type PutTarget } from '@kinora/protocol'
+import { isRetryableStatus, MAX_IMAGE_BYTES, type PutTarget } from '@kinora/protocol'
 import type { Failure } from './child/failure.ts'
 import { reasonOf } from './lease-client.ts'
 
-/** A transfer failed. `passing` tells whether trying again now may help. */
-export class TransferError extends Error implements Failure {
+/** A transfer failed. `retryable`: the same one may work when it is tried again. */
+export class TransferError extends Error {
   override readonly name = 'TransferError'
-  readonly code: string
+  readonly code: 'image_unreachable' | 'image_too_large' | 'upload_failed'
   readonly retryable: boolean
-  readonly passing: boolean
 
-  constructor(message: string, details: { code: string; passing: boolean; retryable?: boolean; cause?: unknown }) {
+  constructor(message: string, details: { code: TransferError['code']; retryable: boolean; cause?: unknown }) {
     super(message, { cause: details.cause })
     this.code = details.code
-    this.passing = details.passing
-    this.retryable = details.retryable ?? true
+    this.retryable = details.retryable
+  }
+
+  /** What it means for the job: another attempt has other URLs, but the same picture. */
+  get failure(): Failure {
+    const { code, message } = this
+    return { code, message, retryable: code !== 'image_too_large' }
   }
 }
 
@@ -35,16 +39,16 @@ function timeFor(bytes: number): number {
 /** Fetches the picture into a file. @throws TransferError `image_too_large`, `image_unreachable`; the signal's reason */
 export async function downloadPicture(url: string, file: string, options: TransferOptions): Promise<void> {
   const host = new URL(url).host
-  const unreachable = (why: string, passing: boolean, cause?: unknown) =>
+  const unreachable = (why: string, retryable: boolean, cause?: unknown) =>
     new TransferError(`The picture could not be fetched from ${host}: ${why}.`, {
       code: 'image_unreachable',
-      passing,
+      retryable,
       cause,
     })
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeFor(MAX_IMAGE_BYTES))])
   try {
     const response = await options.fetch(url, { signal })
-    if (!response.ok) throw unreachable(`HTTP ${response.status}`, maySucceedLater(response.status))
+    if (!response.ok) throw unreachable(`HTTP ${response.status}`, isRetryableStatus(response.status))
     await writeFile(file, await readLimited(response))
   } catch (error) {
     options.signal.throwIfAborted()
@@ -56,7 +60,6 @@ async function readLimited(response: Response): Promise<Uint8Array> {
   const tooLarge = () =>
     new TransferError(`The picture has more than ${MAX_IMAGE_BYTES / 1024 / 1024} MB.`, {
       code: 'image_too_large',
-      passing: false,
       retryable: false,
     })
   if (Number(response.headers.get('content-length')) > MAX_IMAGE_BYTES) {
@@ -77,8 +80,8 @@ async function readLimited(response: Response): Promise<Uint8Array> {
 /** Sends a file to a presigned PUT, streamed with its length. @throws TransferError `upload_failed`; the signal's reason */
 export async function uploadFile(file: string, target: PutTarget, options: TransferOptions): Promise<void> {
   const host = new URL(target.url).host
-  const failed = (why: string, passing: boolean, cause?: unknown) =>
-    new TransferError(`The video could not be stored at ${host}: ${why}.`, { code: 'upload_failed', passing, cause })
+  const failed = (why: string, retryable: boolean, cause?: unknown) =>
+    new TransferError(`The video could not be stored at ${host}: ${why}.`, { code: 'upload_failed', retryable, cause })
   const { size } = await stat(file)
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeFor(size))])
   const source = createReadStream(file)
@@ -92,15 +95,11 @@ export async function uploadFile(file: string, target: PutTarget, options: Trans
     }
     const response = await options.fetch(target.url, request)
     await response.body?.cancel()
-    if (!response.ok) throw failed(`HTTP ${response.status}`, maySucceedLater(response.status))
+    if (!response.ok) throw failed(`HTTP ${response.status}`, isRetryableStatus(response.status))
   } catch (error) {
     options.signal.throwIfAborted()
     throw error instanceof TransferError ? error : failed(reasonOf(error), true, error)
   } finally {
     source.destroy()
   }
-}
-
-function maySucceedLater(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500
 }

@@ -177,7 +177,7 @@ async function runWorker(settings: Settings, stopping: AbortSignal): Promise<Sto
         if (stopping.aborted) break
         refuseForGood(error, settings)
         failures += 1
-        const asked = error instanceof LeaseError ? (error.retryAfter ?? 0) * 1000 : 0
+        const asked = error instanceof LeaseError ? (error.retryAfter ?? 0) : 0
         const delay = Math.min(Math.max(backoffDelay(failures + 1, settings.backoff), asked), left)
         const message = error instanceof Error ? error.message : String(error)
         logger.warn({ retry_in_ms: Math.round(delay) }, message)

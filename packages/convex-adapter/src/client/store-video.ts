@@ -1,4 +1,5 @@
 /** The app's action that copies a finished video into its own storage: a component's storage is not the app's. */
+import { isRetryableStatus } from '@kinora/protocol'
 import { internalActionGeneric, type RegisteredAction } from 'convex/server'
 import { type GenericId, v } from 'convex/values'
 import type { ComponentApi } from '../component/_generated/component.ts'
@@ -81,7 +82,8 @@ async function copy(
   copyByServer: CopyByServer,
 ): Promise<GenericId<'_storage'>> {
   const response = await fetch(url)
-  if (!response.ok) throw new CopyError(`The video could not be read: HTTP ${response.status}.`, response.status >= 500)
+  if (!response.ok)
+    throw new CopyError(`The video could not be read: HTTP ${response.status}.`, isRetryableStatus(response.status))
   const size = Number(response.headers.get('content-length') ?? Number.NaN)
   if (size > maxBytes) throw tooLarge(String(size), maxBytes)
   const type = response.headers.get('content-type') ?? 'video/mp4'

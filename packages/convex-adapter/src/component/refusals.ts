@@ -4,7 +4,7 @@
  * Only the server's own words end a job. Whatever may pass (a key that is being changed, a proxy's page during a deploy, a server that is down or
  * full) is tried again.
  */
-import { ErrorBody } from '@kinora/protocol'
+import { ErrorBody, parseRetryAfter } from '@kinora/protocol'
 import { type Infer, v } from 'convex/values'
 import { SetupError } from './environment.ts'
 
@@ -97,7 +97,7 @@ export async function toServerError(response: Response): Promise<ServerError> {
   const words = issues || body.data?.error || `HTTP ${status}`
   return new ServerError(words + hintFor(response, code), {
     code,
-    retryAfter: retryAfterOf(response),
+    retryAfter: parseRetryAfter(response.headers.get('retry-after')) ?? 0,
     // A 5xx may come after the job was taken, and a proxy may answer for a server that has taken it.
     untaken: body.success && status < 500,
     ...(kind === undefined ? {} : { kind }),
@@ -118,14 +118,4 @@ function hintFor(response: Response, code: string): string {
   const location = response.headers.get('location')
   if (location !== null && response.status < 400) return `: it redirects to ${location}.`
   return code === 'not_found' || code === 'http_404' ? ': check VIDEO_API_URL.' : ''
-}
-
-/** Retry-After in milliseconds: seconds or a date. */
-function retryAfterOf(response: Response): number {
-  const value = response.headers.get('retry-after')
-  if (!value) return 0
-  const seconds = Number(value)
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000)
-  const date = Date.parse(value)
-  return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now())
 }

@@ -1,6 +1,6 @@
 /** Sends webhooks. A delivery is an ordinary BullMQ job, released by the end of the job it is about; each attempt sends the same signed message. */
 import { type IQueueBackend, type Job as BullJob, UnrecoverableError, type Worker } from 'bullmq'
-import { WEBHOOK_HEADERS, signWebhook, webhookPayload, type WebhookState } from '@kinora/protocol'
+import { parseRetryAfter, WEBHOOK_HEADERS, signWebhook, webhookPayload, type WebhookState } from '@kinora/protocol'
 import type { Logger } from 'pino'
 import { DELIVERY_QUEUE, type DeliveryData } from '../jobs/delivery.ts'
 import { hasEnded } from '../jobs/view.ts'
@@ -9,7 +9,7 @@ import type { Queues } from '../queues.ts'
 import type { Reader } from '../reading/reader.ts'
 import type { History } from '../stores/history.ts'
 import type { StoreConnection } from '../stores/store.ts'
-import { nextDelay, readRetryAfter } from './schedule.ts'
+import { nextDelay } from './schedule.ts'
 import type { Secrets } from './secrets.ts'
 
 /** Milliseconds one attempt may take, and messages sent at a time by this process. */
@@ -114,7 +114,7 @@ export async function startDeliveries(options: DeliveriesOptions): Promise<Deliv
     const redirect = response.status >= 300 && response.status < 400 ? ': redirects are not followed' : ''
     throw new AttemptError(
       `HTTP ${response.status}${redirect}`,
-      readRetryAfter(response.headers.get('retry-after'), timestamp.getTime()),
+      parseRetryAfter(response.headers.get('retry-after'), timestamp.getTime()),
     )
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DELIVERY_SCHEDULE, nextDelay, readRetryAfter } from './schedule.ts'
+import { DELIVERY_SCHEDULE, nextDelay } from './schedule.ts'
 
 describe('nextDelay', () => {
   it('follows the schedule of the Standard Webhooks, for about 76 hours', () => {
@@ -17,12 +17,4 @@ describe('nextDelay', () => {
     expect(nextDelay(1, { retryAfter: 1e12, random: 0 })).toBe(86_400_000)
     expect(nextDelay(2, { retryAfter: 1000, random: 0 })).toBe(300_000)
   })
-})
-
-it('reads Retry-After as seconds or as a date', () => {
-  const now = Date.parse('2026-11-22T12:00:00Z')
-  expect(readRetryAfter('120', now)).toBe(120_000)
-  expect(readRetryAfter('Sun, 22 Nov 2026 12:01:00 GMT', now)).toBe(60_000)
-  expect(readRetryAfter('soon', now)).toBe(0)
-  expect(readRetryAfter(null, now)).toBe(0)
 })

@@ -33,11 +33,3 @@ export function nextDelay(
   const planned = schedule[Math.min(made, schedule.length - 1)] ?? 0
   return Math.round(Math.max(planned * (1 + random / 10), Math.min(retryAfter, LONGEST_RETRY_AFTER)))
 }
-
-/** Reads `Retry-After`, seconds or a date, as milliseconds from now; 0 when there is none. */
-export function readRetryAfter(value: string | null, now: number): number {
-  if (value === null) return 0
-  if (/^\d+$/.test(value.trim())) return Number(value) * 1000
-  const moment = Date.parse(value)
-  return Number.isNaN(moment) ? 0 : Math.max(moment - now, 0)
-}

@@ -31,7 +31,7 @@ function toApiError(error: unknown): ApiError | null {
   if (error instanceof ImageError) {
     return new ApiError('invalid_request', error.message, { issues: [{ path: 'image', message: error.message }] })
   }
-  if (error instanceof StorageError && !error.permanent) {
+  if (error instanceof StorageError && error.retryable) {
     return new ApiError('storage_unavailable', 'The storage cannot be reached: try again soon.', { cause: error })
   }
   if (error instanceof HTTPException) {

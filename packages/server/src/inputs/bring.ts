@@ -1,8 +1,8 @@
 /** Brings one picture into the storage, so that no worker ever fetches a stranger's URL. */
-import { MAX_IMAGE_BYTES } from '@kinora/protocol'
+import { isRetryableStatus, MAX_IMAGE_BYTES } from '@kinora/protocol'
 import type { ImageInfo } from '../images/index.ts'
 import type { JobPicture } from '../jobs/picture.ts'
-import { type GuardedFetch, isPassingStatus } from '../net/index.ts'
+import type { GuardedFetch } from '../net/index.ts'
 import type { Storage } from '../storage/index.ts'
 import { InputError } from './input-error.ts'
 import type { Slots } from './slots.ts'
@@ -43,7 +43,7 @@ export function createBring({ storage, fetch, inspect, slots, timeout }: BringOp
     if (response.ok) return response.body
     const { status } = response
     throw new InputError('image_unreachable', `${hostOf(url)} answered HTTP ${status} for the picture.`, {
-      retryable: isPassingStatus(status),
+      retryable: isRetryableStatus(status),
     })
   }
 

@@ -39,12 +39,12 @@ export function toInputError(error: unknown): InputError {
   if (error instanceof ImageError) return new InputError(error.code, error.message, { retryable: false, cause: error })
   if (error instanceof FetchError) {
     return new InputError(FETCH_CODES[error.code] ?? 'image_unreachable', error.message, {
-      retryable: !error.permanent,
+      retryable: error.retryable,
       cause: error,
     })
   }
   const message = error instanceof Error ? error.message : String(error)
-  const isOurs = error instanceof ApiError || (error instanceof StorageError && !error.permanent)
+  const isOurs = error instanceof ApiError || (error instanceof StorageError && error.retryable)
   return new InputError('internal_error', `The picture could not be brought in: ${message}`, {
     retryable: true,
     isOurs,

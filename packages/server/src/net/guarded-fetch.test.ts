@@ -66,7 +66,7 @@ describe('addresses', () => {
     const before = connections
     const address = new URL(url)
     address.port = String(port)
-    await expect(open()(address.href)).rejects.toMatchObject({ code: 'forbidden_address', permanent: true })
+    await expect(open()(address.href)).rejects.toMatchObject({ code: 'forbidden_address', retryable: false })
     expect(connections).toBe(before)
   })
 
@@ -109,7 +109,7 @@ describe('addresses', () => {
     ['http://user:secret@example.com/', /holds a user name or password/],
   ])('%s is refused', async (url, message) => {
     const failure = open()(url)
-    await expect(failure).rejects.toMatchObject({ code: 'invalid_url', permanent: true })
+    await expect(failure).rejects.toMatchObject({ code: 'invalid_url', retryable: false })
     await expect(failure).rejects.toThrow(message)
     await expect(failure).rejects.not.toThrow(/secret/)
   })
@@ -120,15 +120,15 @@ describe('addresses', () => {
     }
     await expect(open({ resolve })('https://nowhere.test/x.jpg')).rejects.toMatchObject({
       code: 'unknown_host',
-      permanent: true,
+      retryable: false,
       message: 'The host nowhere.test does not exist.',
     })
   })
 
-  it('calls a refused connection passing', async () => {
+  it('calls a refused connection retryable', async () => {
     await expect(open({ allowNetworks: ['loopback'] })('http://127.0.0.1:9/')).rejects.toMatchObject({
       code: 'unreachable',
-      permanent: false,
+      retryable: true,
     })
   })
 })
@@ -174,7 +174,7 @@ describe('limits', () => {
 
   it('hold for a declared and for an undeclared size', async () => {
     handler = (_, response) => response.writeHead(200, { 'content-length': '1001' }).end('x'.repeat(1001))
-    await expect(inside({ maxBytes: 1000 })(toServer())).rejects.toMatchObject({ code: 'too_large', permanent: true })
+    await expect(inside({ maxBytes: 1000 })(toServer())).rejects.toMatchObject({ code: 'too_large', retryable: false })
     handler = (_, response) => {
       response.on('close', () => clearInterval(timer))
       const timer = setInterval(() => response.write('x'.repeat(400)), 1)
@@ -184,7 +184,7 @@ describe('limits', () => {
 
   it('hold for the time until headers and for the time of the whole body', async () => {
     handler = () => {}
-    await expect(inside({ timeout: 50 })(toServer())).rejects.toMatchObject({ code: 'timeout', permanent: false })
+    await expect(inside({ timeout: 50 })(toServer())).rejects.toMatchObject({ code: 'timeout', retryable: true })
     handler = (_, response) => {
       response.on('close', () => clearInterval(timer))
       const timer = setInterval(() => response.write('.'), 5)
@@ -205,7 +205,7 @@ describe('limits', () => {
       response.writeHead(200, { 'content-length': '100' })
       response.write('part', () => response.destroy())
     }
-    await expect(inside()(toServer())).rejects.toMatchObject({ code: 'unreachable', permanent: false })
+    await expect(inside()(toServer())).rejects.toMatchObject({ code: 'unreachable', retryable: true })
   })
 
   it('sends a body and asks for no compression', async () => {

@@ -1,6 +1,6 @@
 /** The network as strangers' URLs see it. */
 export { type AllowedNetwork, createAddressCheck } from './address.ts'
-export { FetchError, type FetchErrorCode, isPassingStatus } from './fetch-error.ts'
+export { FetchError, type FetchErrorCode } from './fetch-error.ts'
 export {
   createGuardedFetch,
   type GuardedFetch,

@@ -127,15 +127,15 @@ export const STORAGE_PATH = '/storage'
 /** Seconds a presigned URL may live: S3 refuses more. */
 export const MAX_PRESIGN_SECONDS = 7 * 24 * 3600
 
-/** Why the storage did not do it. `permanent` is false where the same call may work later. */
+/** Why the storage did not do it. `retryable`: the same call may work later. */
 export class StorageError extends Error {
   override readonly name = 'StorageError'
   readonly code: 'invalid_key' | 'not_found' | 'too_large' | 'invalid_option' | 'unavailable'
-  readonly permanent: boolean
+  readonly retryable: boolean
 
   constructor(code: StorageError['code'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.permanent = code !== 'unavailable'
+    this.retryable = code === 'unavailable'
   }
 }

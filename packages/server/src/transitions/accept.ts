@@ -82,7 +82,7 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
     if ('image_url' in image) return { from: { url: image.image_url } }
     const key = uploadKey(tenant, image.upload_id)
     const found = await uploads.find(key).catch((error: unknown) => {
-      throw error instanceof StorageError && !error.permanent ? storageUnavailable(error) : error
+      throw error instanceof StorageError && error.retryable ? storageUnavailable(error) : error
     })
     return found && { from: { key, ...(found.checked ? { checked: found.checked } : {}) } }
   }

@@ -71,7 +71,7 @@ export function createClaim(parts: TransitionParts): Claim {
       return await describe(model, bull, told)
     } catch (error) {
       await putBack(model, locked)
-      throw error instanceof StorageError && !error.permanent ? storageUnavailable(error) : error
+      throw error instanceof StorageError && error.retryable ? storageUnavailable(error) : error
     }
   }
 

@@ -37,7 +37,7 @@ export function createComplete(parts: TransitionParts) {
       if (!view) throw leaseLost()
       return { job_id: jobId, status: view.job.status }
     } catch (error) {
-      if (error instanceof StorageError && !error.permanent) throw storageUnavailable(error)
+      if (error instanceof StorageError && error.retryable) throw storageUnavailable(error)
       if (!(error instanceof ResultError)) throw error
       return await failAttempt(parts, locked, { code: 'result_invalid', message: error.message, retryable: true })
     } finally {

@@ -51,7 +51,7 @@ export function createRemove({ queues, history, storage, reader }: TransitionPar
     try {
       await Promise.all(keys.map((key) => storage.delete(key)))
     } catch (error) {
-      throw error instanceof StorageError && !error.permanent ? storageUnavailable(error) : error
+      throw error instanceof StorageError && error.retryable ? storageUnavailable(error) : error
     }
   }
 }

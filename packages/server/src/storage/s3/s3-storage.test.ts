@@ -56,7 +56,7 @@ describe('the s3 driver', () => {
     const bucket = await openBucket()
     const endpoint = new URL(await bucket.storage.presignGet('x', { expiresIn: 60 })).origin
     const nowhere = createS3Storage({ ...KEYS, bucket: 'videos', endpoint: 'http://127.0.0.1:9', region: 'auto' })
-    await expect(nowhere.check()).rejects.toMatchObject({ code: 'unavailable', permanent: false })
+    await expect(nowhere.check()).rejects.toMatchObject({ code: 'unavailable', retryable: true })
     await expect(nowhere.check()).rejects.toThrow(/"videos" cannot be used: ECONNREFUSED/)
     const forbidden = createS3Storage({ ...KEYS, bucket: 'videos', endpoint, region: 'us-east-1' })
     await expect(forbidden.check()).rejects.toThrow(/"videos" cannot be used: access was denied/)

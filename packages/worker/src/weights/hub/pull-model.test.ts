@@ -373,7 +373,11 @@ test('goes on where a process was killed, and does not wait for the dead', async
   hub.faults.set(LARGEST, [{ kind: 'stall', after: 120_000 }])
   const code = `import { pullModel } from ${JSON.stringify(new URL('index.ts', import.meta.url).href)}
     await pullModel(${JSON.stringify({ id: ID, cacheDir, endpoint: hub.endpoint })})`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { stdio: 'inherit' })
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@kinora/source', '--import', 'tsx', '--input-type=module', '-e', code],
+    { stdio: 'inherit' },
+  )
   const part = join(modelFolder(), '.kinora', 'parts', sha256(Buffer.from(NEEDED[LARGEST]!)))
   await expect
     .poll(async () => (await stat(part).catch(() => ({ size: 0 }))).size, { timeout: 20_000 })

@@ -1,4 +1,5 @@
-/** Requests to the hub: the token stays with the hub, answers become errors with a remedy, passing failures are tried again. */
+/** Requests to the hub: the token stays with the hub, answers become errors with a remedy, retryable failures are tried again. */
+import { isRetryableStatus, parseRetryAfter } from '@kinora/protocol'
 import { HubError } from './hub-error.ts'
 import type { Hub } from './options.ts'
 
@@ -106,7 +107,7 @@ async function refusal(hub: Hub, response: Response, subject: Subject): Promise<
   const reason = response.headers.get('x-error-code') ?? ''
   const words = (response.headers.get('x-error-message') ?? (await response.text().catch(() => ''))).slice(0, 300)
   if (status === 429) {
-    const retryAfter = retryAfterOf(response)
+    const retryAfter = parseRetryAfter(response.headers.get('retry-after'))
     const pause = retryAfter === undefined ? 'a while' : `${Math.ceil(retryAfter / 1000)} s`
     const remedy = hub.token === undefined ? ' A token in HF_TOKEN allows more requests.' : ''
     return new HubError('rate_limited', `The hub has had too many requests (429). Try again in ${pause}.${remedy}`, {
@@ -114,10 +115,10 @@ async function refusal(hub: Hub, response: Response, subject: Subject): Promise<
       retryAfter,
     })
   }
-  if (status >= 500 || status === 408) {
+  if (isRetryableStatus(status)) {
     return new HubError('hub_unavailable', `The hub cannot answer now (${status}) for ${what}. Try again later.`, {
       retryable: true,
-      retryAfter: retryAfterOf(response),
+      retryAfter: parseRetryAfter(response.headers.get('retry-after')),
     })
   }
   if (reason === 'GatedRepo' || (status === 403 && /gated|restricted|authorized list|accept/i.test(words))) {
@@ -145,14 +146,6 @@ async function refusal(hub: Hub, response: Response, subject: Subject): Promise<
     return new HubError('model_not_found', `The hub has no model ${subject.repository}. Check the name at ${page}.`)
   }
   return new HubError('hub_unavailable', `The hub answered ${status} for ${what}. Check HF_ENDPOINT (${hub.endpoint}).`)
-}
-
-function retryAfterOf(response: Response): number | undefined {
-  const header = response.headers.get('retry-after')
-  if (header === null) return undefined
-  const seconds = Number(header)
-  const milliseconds = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now()
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds)
 }
 
 function describe({ repository, path }: Subject): string {
