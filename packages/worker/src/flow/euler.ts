@@ -1,30 +1,39 @@
 /** Euler's method on a flow, token by token: tokens that a picture gives may stand at another level of noise than the rest. */
 
-import { float32Tensor, matrixSizes, type Float32Tensor } from '../onnx/index.ts'
+import { matrixSizes, type Float32Tensor } from '../onnx/index.ts'
 import type { NoiseLevel, Sampler, SamplerStart, StartSampler } from './sampler.ts'
 
 const timestepsPerSigma = 1000
 const tolerance = 1e-6
 
-/** One value of a token: where it goes, given its own sigma and the one it goes to. */
-type Move = (value: number, velocity: number, from: number, to: number, index: number) => number
+/** Moves values `start .. end - 1` of the latents, all of one level of noise, from their own sigma to the one they go to. */
+type Move = (start: number, end: number, from: number, to: number) => void
 
 /** x + (next - sigma) · v: follows the flow. */
 export const startEuler: StartSampler = (start) =>
-  tokenwise(start, () => (value, velocity, from, to) => value + Math.fround(to - from) * velocity)
+  tokenwise(start, ({ data: latents }, { data: velocity }) => (first, end, from, to) => {
+    const length = Math.fround(to - from)
+    for (let index = first; index < end; index++) latents[index] = latents[index]! + length * velocity[index]!
+  })
 
 /** (1 - next) · x₀ + next · fresh noise, with x₀ = x - sigma · v: goes to the end and back each time, as some distilled models are trained to. */
 export const startStochasticEuler: StartSampler = (start) =>
-  tokenwise(start, (latents) => {
-    const noise = start.draws.normal([1, ...latents.shape])
-    return (value, velocity, from, to, index) => (1 - to) * (value - from * velocity) + to * noise.data[index]!
+  tokenwise(start, ({ data: latents, shape }, { data: velocity }) => {
+    const { data: noise } = start.draws.normal([1, ...shape])
+    return (first, end, from, to) => {
+      for (let index = first; index < end; index++)
+        latents[index] = (1 - to) * (latents[index]! - from * velocity[index]!) + to * noise[index]!
+    }
   })
 
 /**
  * Each token moves from its own sigma to the next scheduled one below. One that a picture gives to the degree s is never noisier than 1 - s, so it
  * waits until the schedule has come down to that.
  */
-function tokenwise({ sigmas, strengths }: SamplerStart, moves: (latents: Float32Tensor) => Move): Sampler {
+function tokenwise(
+  { sigmas, strengths }: SamplerStart,
+  moves: (latents: Float32Tensor, velocity: Float32Tensor) => Move,
+): Sampler {
   const levelAt = (step: number): NoiseLevel => {
     const timestep = Math.fround(sigmas[step]! * timestepsPerSigma)
     return {
@@ -39,19 +48,19 @@ function tokenwise({ sigmas, strengths }: SamplerStart, moves: (latents: Float32
     levelAt,
     step(step, latents, velocity) {
       const { sigma, timesteps } = levelAt(step)
-      const current = timesteps.map((timestep) => timestep / timestepsPerSigma)
-      const next = current.map((own) => nextSigma(sigmas, own))
-      const move = moves(latents)
+      const move = moves(latents, velocity)
       const [tokens, channels] = matrixSizes(latents)
-      const moved = float32Tensor(latents.shape, Float32Array.from(latents.data))
-      for (let token = 0, index = 0; token < tokens; token++) {
-        const waits = sigma - tolerance >= 1 - strengths[token]!
-        for (let channel = 0; channel < channels; channel++, index++) {
-          if (!waits)
-            moved.data[index] = move(latents.data[index]!, velocity.data[index]!, current[token]!, next[token]!, index)
-        }
+      matrixSizes(velocity)
+      // Neighbours are mostly of one level: they go together.
+      for (let token = 0; token < tokens;) {
+        const first = token
+        const strength = strengths[first]!
+        while (token < tokens && strengths[token] === strength) token++
+        const waits = sigma - tolerance >= 1 - strength
+        const from = Math.fround(timesteps[first]! / timestepsPerSigma)
+        if (!waits) move(first * channels, token * channels, from, Math.fround(nextSigma(sigmas, from)))
       }
-      return moved
+      return latents
     },
   }
 }

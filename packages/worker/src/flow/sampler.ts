@@ -27,7 +27,7 @@ export interface Sampler {
   levelAt(step: number): NoiseLevel
   /**
    * From the latents before a step and the velocity predicted there to the latents after it. Steps are taken in their order, each once: a sampler may
-   * keep what it was given, as methods of a higher order do.
+   * keep what it was given, as methods of a higher order do. The latents may be moved where they lie.
    * @param latents `[tokens, C]`
    * @param velocity `[tokens, C]`
    */

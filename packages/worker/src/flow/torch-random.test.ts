@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createGenerator } from './torch-random.ts'
 
 const recorded: { name: string; seed: string; draws: { count: number; float32: string }[] }[] = JSON.parse(
@@ -34,4 +34,27 @@ test('is normal: mean 0, deviation 1, and the tails that belong to it', () => {
   expect(Math.abs(mean)).toBeLessThan(0.01)
   expect(Math.abs(variance - 1)).toBeLessThan(0.02)
   expect(values.filter((value) => Math.abs(value) > 1.96).length / values.length).toBeCloseTo(0.05, 2)
+})
+
+describe('a draw of which only parts are wanted', () => {
+  const parts = [
+    { start: 3, end: 40 },
+    { start: 41, end: 50 },
+    { start: 500, end: 505 },
+  ]
+
+  test.each([1024, 1000])('gives those parts of %i to the last bit', (count) => {
+    const whole = createGenerator(7).normal(count)
+    expect(createGenerator(7).normalParts(count, parts)).toEqual(parts.map(({ start, end }) => whole.slice(start, end)))
+  })
+
+  test.each([1024, 1000])('is as long as the whole one of %i: the next draw is the same', (count) => {
+    const [one, other, third] = [createGenerator(7), createGenerator(7), createGenerator(7)]
+    one.normal(count)
+    other.normalParts(count, parts)
+    third.normalParts(count, [])
+    const next = one.normal(48)
+    expect(other.normal(48)).toEqual(next)
+    expect(third.normal(48)).toEqual(next)
+  })
 })

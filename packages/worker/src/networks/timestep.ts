@@ -1,6 +1,6 @@
 /** Time as the networks see it: sinusoids of the timestep, then a small perceptron. */
 
-import { float32Tensor, type Float32Tensor, type Value } from '../onnx/index.ts'
+import { float32Tensor, type Float32Tensor, type Int64Tensor, type Value } from '../onnx/index.ts'
 import { silu, type Parameters } from './parameters.ts'
 
 /** Sinusoids per timestep, half cosines, half sines. */
@@ -24,6 +24,22 @@ export function timestepFeatures(timesteps: readonly number[]): Float32Tensor {
     }
   })
   return features
+}
+
+/** Each value once, and where among those each of the given ones stands: few levels of noise are shared by thousands of tokens. */
+export function distinctValues(values: Float32Array): { distinct: number[]; index: Int64Tensor } {
+  const places = new Map<number, bigint>()
+  const index = new BigInt64Array(values.length)
+  let [last, place] = [Number.NaN, 0n]
+  for (const [token, value] of values.entries()) {
+    if (value !== last) {
+      last = value
+      place = places.get(value) ?? BigInt(places.size)
+      places.set(value, place)
+    }
+    index[token] = place
+  }
+  return { distinct: [...places.keys()], index: { dtype: 'int64', shape: [values.length], data: index } }
 }
 
 /** Linear, SiLU, Linear: `[timesteps, 256]` to `[timesteps, size]`. */

@@ -3,6 +3,7 @@
 import type { Draws } from '../../../flow/draws.ts'
 import { guide, isGuided, type Guidance } from '../../../flow/guidance.ts'
 import type { Sampler } from '../../../flow/sampler.ts'
+import type { ElementRange } from '../../../flow/torch-random.ts'
 import { float32Tensor, matrixSizes, type Float32Tensor } from '../../../onnx/index.ts'
 import type { Coordinates } from '../coordinates.ts'
 
@@ -38,7 +39,7 @@ export interface DenoiseOptions {
   readonly imageNoise?: number
   /** Waited for before each step; may throw to stop. */
   readonly beforeStep?: (step: number) => void | Promise<void>
-  /** Called after each step. */
+  /** Called after each step. The latents are those of the loop: who wants to keep them copies them. */
   readonly afterStep?: (step: number, latents: Float32Tensor) => void
 }
 
@@ -50,11 +51,12 @@ export async function denoise(
   options: DenoiseOptions,
 ): Promise<Float32Tensor> {
   const { sampler, imageNoise = 0 } = options
-  let latents = start.latents
+  // A copy: pictures are noised where they lie.
+  let latents = float32Tensor(start.latents.shape, start.latents.data.slice())
   for (let step = 0; step < sampler.steps; step++) {
     await options.beforeStep?.(step)
     const { sigma, timesteps } = sampler.levelAt(step)
-    if (imageNoise > 0) latents = noisePictures(latents, start, imageNoise * sigma ** 2, draws)
+    if (imageNoise > 0) noisePictures(latents, start, imageNoise * sigma ** 2, draws)
     const velocity = await predict(latents, timesteps, start, denoiser, {
       ...options,
       guidance: options.guidance(sigma),
@@ -77,15 +79,26 @@ async function predict(
   return guide(positive, await denoiser({ latents, timesteps, coordinates, text: negativePrompt }), guidance)
 }
 
-/** Puts fresh noise on the tokens that are wholly given; always from their first state, so that it does not add up. */
-function noisePictures(latents: Float32Tensor, start: DenoiseStart, amount: number, draws: Draws): Float32Tensor {
-  const noise = draws.normal([1, ...latents.shape])
-  const [tokens, channels] = matrixSizes(latents)
-  const noised = float32Tensor(latents.shape, Float32Array.from(latents.data))
-  for (let token = 0; token < tokens; token++) {
-    if (start.strengths[token]! <= 1 - 1e-6) continue
-    for (let index = token * channels; index < (token + 1) * channels; index++)
-      noised.data[index] = start.latents.data[index]! + amount * noise.data[index]!
+/** Puts fresh noise on the tokens that are wholly given, in place; always from their first state, so that it does not add up. */
+function noisePictures({ shape, data }: Float32Tensor, start: DenoiseStart, amount: number, draws: Draws): void {
+  const [, channels] = matrixSizes(start.latents)
+  const given = givenElements(start.strengths, channels)
+  const noises = draws.normalParts([1, ...shape], given)
+  for (const [part, { start: first, end }] of given.entries()) {
+    const noise = noises[part]!
+    for (let index = first; index < end; index++)
+      data[index] = start.latents.data[index]! + amount * noise[index - first]!
   }
-  return noised
+}
+
+/** Where the values of wholly given tokens lie. */
+function givenElements(strengths: Float32Array, channels: number): ElementRange[] {
+  const ranges: ElementRange[] = []
+  for (let token = 0; token < strengths.length; token++) {
+    if (strengths[token]! <= 1 - 1e-6) continue
+    const first = token
+    while (token < strengths.length && strengths[token]! > 1 - 1e-6) token++
+    ranges.push({ start: first * channels, end: token * channels })
+  }
+  return ranges
 }

@@ -5,7 +5,7 @@ import type { BuiltGraph, ComputeType } from '../../../networks/network.ts'
 import { rotaryTables } from '../../../networks/rotary.ts'
 import { SessionCache, type LoadableGraph } from '../../../networks/session-cache.ts'
 import type { Tensors } from '../../../networks/tensors.ts'
-import { timestepFeatures } from '../../../networks/timestep.ts'
+import { distinctValues, timestepFeatures } from '../../../networks/timestep.ts'
 import {
   elementCount,
   float32Output,
@@ -126,17 +126,13 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
       return { mean: float32Output(outputs, 'mean'), logvar: float32Output(outputs, 'logvar') }
     },
     async denoise({ latents, timesteps, coordinates, text }) {
-      const distinct = [...new Set(timesteps)]
-      const places = new Map(distinct.map((timestep, index) => [timestep, index]))
+      const { distinct, index } = distinctValues(timesteps)
       const scale = transformer.config.timestepScale / 1000
       const inputs: Record<string, Tensor> = {
         latents,
         text,
         timestep_features: timestepFeatures(distinct.map((timestep) => timestep * scale)),
-        timestep_index: int64Tensor(
-          [timesteps.length],
-          [...timesteps].map((timestep) => places.get(timestep)!),
-        ),
+        timestep_index: index,
         ...tables(coordinates),
       }
       return float32Output(await room.run('transformer', load.transformer, inputs), 'velocity')

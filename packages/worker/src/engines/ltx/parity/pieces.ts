@@ -220,7 +220,9 @@ async function compareWhole(
 ): Promise<void> {
   const settings = settingsOf(golden)
   const steps: Float32Tensor[] = []
-  const latents = await generateLatents(models, settings, draws, { afterStep: (_, __, tokens) => steps.push(tokens) })
+  const latents = await generateLatents(models, settings, draws, {
+    afterStep: (_, __, { shape, data }) => steps.push(float32Tensor(shape, data.slice())),
+  })
   for (const [step, tokens] of steps.entries()) {
     const expected = await golden.golden.tensor(`step.${step}.after`)
     check(

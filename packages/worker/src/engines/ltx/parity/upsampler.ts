@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { seededDraws, type Draws } from '../../../flow/draws.ts'
 import { resizePicture } from '../../../media/lanczos.ts'
-import type { Float32Tensor } from '../../../onnx/index.ts'
+import { float32Tensor, type Float32Tensor } from '../../../onnx/index.ts'
 import { readFields, type Fields } from '../../../weights/config-fields.ts'
 import { readSafetensors } from '../../../weights/index.ts'
 import { denormalizeLatents } from '../latents.ts'
@@ -105,7 +105,7 @@ async function compareSecondPass(
       initial: await golden.tensor(second.string('latents')),
     },
     draws,
-    { afterStep: (_, __, tokens) => steps.push(tokens) },
+    { afterStep: (_, __, { shape, data }) => steps.push(float32Tensor(shape, data.slice())) },
   )
   for (const [step, tokens] of steps.entries())
     check(`after step ${step}`, tokens.data, (await golden.tensor(`second.step.${step}.after`)).data, bounds.latents)
