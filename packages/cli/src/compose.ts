@@ -7,6 +7,7 @@ import { createLogger, DEV_DEFAULTS, type Environment, readServerSettings, toSer
 import { createWorker, type WorkerEvent, type WorkerOptions } from '@kinora/worker'
 import { createSecrets, type DevSecrets } from './dev-server.ts'
 import { describeError } from './failure.ts'
+import { queueTemplate } from './queue-template.ts'
 import { engineOf, readWorkerSettings } from './worker-settings.ts'
 
 export interface LocalOptions {
@@ -77,7 +78,7 @@ export async function startLocal(options: LocalOptions = {}): Promise<LocalKinor
     })
     const logger = createLogger(settings.logLevel)
     const workerEnvironment = options.workerEnvironment ?? process.env
-    server = await serveKinora(await toServeOptions(settings, logger))
+    server = await serveKinora(await toServeOptions(settings, logger, queueTemplate()))
     for (const model of settings.models) {
       workers.push(
         startWorker(

@@ -79,7 +79,7 @@ export interface QueuesOptions {
 }
 
 export async function createQueues({ store, models, leaseDuration, logger }: QueuesOptions): Promise<Queues> {
-  const bullmq = withBackend(failingAloud(store.backend))
+  const bullmq = withBackend(mended(store.backend))
   const connection: StoreConnection = { store: store.name }
   const onError = (error: Error): void => logger.debug({ error: error.message }, 'queue')
 
@@ -160,8 +160,11 @@ export async function createQueues({ store, models, leaseDuration, logger }: Que
   }
 }
 
-/** BullMQ's bulk adding of flows drops the errors of single jobs, and would call a job added that is not. */
-function failingAloud(
+/**
+ * BullMQ's backends without two faults. Bulk adding of flows drops the errors of single jobs, and would call a job added that is not. And closing leaves the wait
+ * for a job that a claim began: on Postgres a timer of seconds, which keeps the process.
+ */
+function mended(
   create: BackendFactory<IQueueBackend, StoreConnection>,
 ): BackendFactory<IQueueBackend, StoreConnection> {
   return (...parameters) => {
@@ -171,6 +174,11 @@ function failingAloud(
       const results = await addFlow(entries)
       for (const [error] of results ?? []) if (error) throw error
       return results
+    }
+    const close = backend.close.bind(backend)
+    backend.close = async (force) => {
+      await backend.disconnectBlocking(false)
+      await close(force)
     }
     return backend
   }

@@ -3,6 +3,7 @@ import { serveKinora } from '@kinora/server'
 import { createLogger, EnvironmentError, readServerSettings, toServeOptions } from '@kinora/server/env'
 import { CommandError, EXIT } from '../failure.ts'
 import { untilAborted } from '../interrupt.ts'
+import { queueTemplate } from '../queue-template.ts'
 
 /**
  * Serves until the signal aborts, then ends in order.
@@ -11,7 +12,7 @@ import { untilAborted } from '../interrupt.ts'
 export async function serve(environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   const settings = readSettings(environment)
   const logger = createLogger(settings.logLevel)
-  const server = await serveKinora(await toServeOptions(settings, logger))
+  const server = await serveKinora(await toServeOptions(settings, logger, queueTemplate()))
   logger.info(
     { port: server.port, host: settings.host, queue: settings.queue.kind, models: settings.models },
     'listening',

@@ -6,12 +6,21 @@ import { createS3Storage } from '../storage/s3/s3-storage.ts'
 import type { StoreDriver } from '../stores/store.ts'
 import type { QueueSettings, ServerSettings } from './settings.ts'
 
-/** What `serveKinora` takes. */
-export async function toServeOptions(settings: ServerSettings, logger?: Logger): Promise<ServeOptions> {
+/**
+ * What `serveKinora` takes.
+ *
+ * @param logger default: JSON lines on standard output
+ * @param template what a new folder of the embedded store begins with
+ */
+export async function toServeOptions(
+  settings: ServerSettings,
+  logger?: Logger,
+  template?: string,
+): Promise<ServeOptions> {
   const { queue, s3, logLevel, production: _, ...plain } = settings
   return {
     ...plain,
-    store: await loadStore(queue),
+    store: await loadStore(queue, template),
     ...(s3 ? { storage: createS3Storage(s3) } : {}),
     logger: logger ?? createLogger(logLevel),
   }
@@ -28,7 +37,7 @@ export function createLogger(level: ServerSettings['logLevel']): Logger {
   })
 }
 
-async function loadStore(queue: QueueSettings): Promise<StoreDriver> {
+async function loadStore(queue: QueueSettings, template: string | undefined): Promise<StoreDriver> {
   if (queue.kind === 'redis') {
     const { redis } = await import('../stores/redis/index.ts')
     if (queue.historyUrl === undefined) return redis({ url: queue.url })
@@ -40,5 +49,5 @@ async function loadStore(queue: QueueSettings): Promise<StoreDriver> {
     return postgres({ url: queue.url })
   }
   const { embedded } = await import('../stores/embedded/index.ts')
-  return embedded({ dataDir: queue.dataDir })
+  return embedded({ dataDir: queue.dataDir, template })
 }

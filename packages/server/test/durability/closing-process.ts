@@ -1,0 +1,30 @@
+/** A process with a worker's claim that waits, which closes when told and says what would still keep it. */
+import { createKinora } from '../../src/index.ts'
+import { embedded } from '../../src/stores/embedded/index.ts'
+import { postgres } from '../../src/stores/postgres/index.ts'
+import { redis } from '../../src/stores/redis/index.ts'
+
+const [, , kind = '', address = '', dataDir = ''] = process.argv
+const drivers = { redis, postgres }
+
+const kinora = await createKinora({
+  store:
+    kind === 'embedded' ? embedded({ dataDir }) : drivers[kind === 'redis' ? 'redis' : 'postgres']({ url: address }),
+  dataDir,
+  models: ['camera'],
+  publicUrl: 'http://localhost:1',
+  apiKey: 'key-of-the-tests',
+  webhookSecret: 'secret-of-the-tests',
+  workerToken: 'token-of-the-tests',
+})
+const claim = kinora.core.leases.claim({ model: 'camera', worker: 'waiting', wait: 60 })
+process.on('message', async () => {
+  await Promise.allSettled([claim, kinora.close()])
+  process.disconnect()
+  // Whoever is free has ended by then; connections may still be saying goodbye for a moment.
+  setTimeout(() => {
+    process.stdout.write(`kept by ${process.getActiveResourcesInfo().join(', ')}`)
+    process.exit()
+  }, 2000).unref()
+})
+process.send?.('ready')
