@@ -11,6 +11,7 @@ export default defineConfig({
       'examples/**/*.test.ts',
       'test/**/*.test.ts',
     ],
+    globalSetup: 'test/harness/queue-template.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -12,7 +12,7 @@ import { pino } from 'pino'
 
 const dataDir = await mkdtemp(path.join(tmpdir(), 'kinora-convex-'))
 const server = await serveKinora({
-  store: embedded({ dataDir }),
+  store: embedded({ dataDir, template: process.env.KINORA_TEST_TEMPLATE }),
   dataDir,
   port: 0,
   host: '127.0.0.1',

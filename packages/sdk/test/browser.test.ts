@@ -31,7 +31,7 @@ test.skipIf(chromium === null)(
     const server = await serveKinora({
       port: 0,
       host: '127.0.0.1',
-      store: embedded({ dataDir: folder }),
+      store: embedded({ dataDir: folder, template: process.env.KINORA_TEST_TEMPLATE }),
       dataDir: folder,
       apiKey: 'browser-key',
       workerToken: 'worker-token',

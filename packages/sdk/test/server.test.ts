@@ -46,7 +46,7 @@ async function start(port = 0): Promise<ServedKinora> {
   return serveKinora({
     port,
     host: '127.0.0.1',
-    store: embedded({ dataDir: folder }),
+    store: embedded({ dataDir: folder, template: process.env.KINORA_TEST_TEMPLATE }),
     dataDir: folder,
     // Known only once the proxy listens, which needs the server's port first.
     ...(proxy === undefined ? {} : { publicUrl: proxy.url }),

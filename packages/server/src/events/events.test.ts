@@ -12,7 +12,7 @@ let bench: Bench
 let core: Core
 beforeAll(async () => {
   bench = await createBench()
-  core = await bench.core(embedded({ dataDir: join(bench.folder, 'data') }))
+  core = await bench.core(embedded({ dataDir: join(bench.folder, 'data'), template: process.env.KINORA_TEST_TEMPLATE }))
 })
 afterAll(async () => {
   await core?.close()

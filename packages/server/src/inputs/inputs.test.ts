@@ -71,7 +71,11 @@ describe.each(stores)('pictures on $kind', ({ kind, missing, start }) => {
       service = await start?.()
       const url = service?.url ?? ''
       const driver: StoreDriver =
-        kind === 'redis' ? redis({ url }) : kind === 'postgres' ? postgres({ url }) : embedded({ dataDir: folder })
+        kind === 'redis'
+          ? redis({ url })
+          : kind === 'postgres'
+            ? postgres({ url })
+            : embedded({ dataDir: folder, template: process.env.KINORA_TEST_TEMPLATE })
       store = await driver.open({ logger, retention: { completed: 60, failed: 60 } })
       hosts = await createPictureHosts()
       storage = createDiskStorage({ folder: join(folder, 'objects'), publicUrl: 'http://localhost:1' })

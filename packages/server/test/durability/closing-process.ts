@@ -1,4 +1,4 @@
-/** A process with a worker's claim that waits, which closes when told and says what would still keep it. */
+/** A process that a worker has asked for a job, which closes when told and says what would still keep it. */
 import { createKinora } from '../../src/index.ts'
 import { embedded } from '../../src/stores/embedded/index.ts'
 import { postgres } from '../../src/stores/postgres/index.ts'
@@ -9,7 +9,9 @@ const drivers = { redis, postgres }
 
 const kinora = await createKinora({
   store:
-    kind === 'embedded' ? embedded({ dataDir }) : drivers[kind === 'redis' ? 'redis' : 'postgres']({ url: address }),
+    kind === 'embedded'
+      ? embedded({ dataDir, template: process.env.KINORA_TEST_TEMPLATE })
+      : drivers[kind === 'redis' ? 'redis' : 'postgres']({ url: address }),
   dataDir,
   models: ['camera'],
   publicUrl: 'http://localhost:1',
@@ -17,9 +19,10 @@ const kinora = await createKinora({
   webhookSecret: 'secret-of-the-tests',
   workerToken: 'token-of-the-tests',
 })
-const claim = kinora.core.leases.claim({ model: 'camera', worker: 'waiting', wait: 60 })
+// A worker that went away leaves the look for a job that was begun for it.
+await kinora.core.leases.claim({ model: 'camera', worker: 'impatient', wait: 1 })
 process.on('message', async () => {
-  await Promise.allSettled([claim, kinora.close()])
+  await kinora.close()
   process.disconnect()
   // Whoever is free has ended by then; connections may still be saying goodbye for a moment.
   setTimeout(() => {

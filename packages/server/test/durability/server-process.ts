@@ -19,7 +19,7 @@ const core = await createCore({
       ? redis({ url: address })
       : kind === 'postgres'
         ? postgres({ url: address })
-        : embedded({ dataDir: address }),
+        : embedded({ dataDir: address, template: process.env.KINORA_TEST_TEMPLATE }),
   storage,
   fetch: createGuardedFetch({ allowNetworks: ['loopback'] }),
   inspectImage,

@@ -34,7 +34,7 @@ async function listen(fetch: (request: Request) => Response | Promise<Response>)
 beforeAll(async () => {
   dataDir = await mkdtemp(path.join(tmpdir(), 'kinora-mount-'))
   kinora = await createKinora({
-    store: embedded({ dataDir }),
+    store: embedded({ dataDir, template: process.env.KINORA_TEST_TEMPLATE }),
     dataDir,
     publicUrl: () => publicUrl,
     authenticate: (request, context) => {

@@ -31,7 +31,7 @@ export async function openServer(options: Partial<ServeOptions> = {}): Promise<T
   const dataDir = await mkdtemp(path.join(tmpdir(), 'kinora-edge-'))
   const logs: string[] = []
   const served = await serveKinora({
-    store: embedded({ dataDir }),
+    store: embedded({ dataDir, template: process.env.KINORA_TEST_TEMPLATE }),
     dataDir,
     port: 0,
     host: '127.0.0.1',

@@ -11,6 +11,6 @@ export function openStore(kind: string, address: string): Promise<Store> {
       ? redis({ url: address })
       : kind === 'postgres'
         ? postgres({ url: address })
-        : embedded({ dataDir: address })
+        : embedded({ dataDir: address, template: process.env.KINORA_TEST_TEMPLATE })
   return driver.open({ logger: pino({ level: 'silent' }), retention: { completed: 60, failed: 60 } })
 }
