@@ -27,6 +27,7 @@ export function readWorkerSettings(environment: Environment): WorkerSettings {
   const model = text('MODEL')
   const engineOptions = {
     modelPath: text('MODEL_PATH'),
+    vae: text('VAE'),
     recipe: text('RECIPE'),
     precision: text('PRECISION'),
     provider: text('PROVIDER'),

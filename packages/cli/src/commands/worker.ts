@@ -9,6 +9,7 @@ export interface WorkerFlags {
   readonly engine?: string | undefined
   readonly model?: string | undefined
   readonly modelPath?: string | undefined
+  readonly vae?: string | undefined
   readonly recipe?: string | undefined
   readonly precision?: string | undefined
   readonly provider?: string | undefined
@@ -20,11 +21,12 @@ export interface WorkerFlags {
  * @throws CommandError naming every variable that is missing or invalid, or what the server or the engine refused
  */
 export async function worker(flags: WorkerFlags, environment: Environment, signal: AbortSignal): Promise<void> {
-  const { engine, model, modelPath, recipe, precision, provider, keepLoaded } = flags
+  const { engine, model, modelPath, vae, recipe, precision, provider, keepLoaded } = flags
   const typed = {
     ENGINE: engine,
     MODEL: model,
     MODEL_PATH: modelPath,
+    VAE: vae,
     RECIPE: recipe,
     PRECISION: precision,
     PROVIDER: provider,

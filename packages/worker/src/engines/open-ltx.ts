@@ -19,6 +19,7 @@ const LtxOptions = z.object({
   cacheFolder: z.optional(z.string()),
   textEncoder: z.optional(z.string()),
   tokenizer: z.optional(z.string()),
+  vae: z.optional(z.string()),
   latentUpsampler: z.optional(z.string()),
   decodeMemory: z.optional(z.int()),
 })
@@ -27,7 +28,7 @@ const LtxOptions = z.object({
 export async function openLtx(options: EngineOptions, { log, signal }: OpenContext): Promise<Engine> {
   const parsed = LtxOptions.safeParse(options)
   if (!parsed.success) throw new EngineError('invalid_settings', `Options of ltx: ${z.prettifyError(parsed.error)}`)
-  const { modelPath, textEncoder, tokenizer, latentUpsampler, ...chosen } = parsed.data
+  const { modelPath, textEncoder, tokenizer, vae, latentUpsampler, ...chosen } = parsed.data
   const hub = hubOptionsFromEnvironment(process.env)
   const path = await resolveModelPath(modelPath, {
     ...hub,
@@ -40,7 +41,7 @@ export async function openLtx(options: EngineOptions, { log, signal }: OpenConte
   return createLtxEngine({
     modelPath: path,
     modelName: modelPath,
-    parts: given({ textEncoder, tokenizer, latentUpsampler }),
+    parts: given({ textEncoder, tokenizer, vae, latentUpsampler }),
     signal,
     log,
     ...cache,

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { readSafetensors, type TensorEntry, type Weights } from './safetensors.ts'
 import { WeightsError } from './weights-error.ts'
 
+const SHARD = /-\d{5}-of-\d{5}\.safetensors$/
 const INDEX_SUFFIX = '.safetensors.index.json'
 /** The names that diffusers and transformers look for first, before any variant (`model.fp16.safetensors`). */
 const STANDARD_NAMES = ['diffusion_pytorch_model', 'model']
@@ -30,11 +31,20 @@ export async function openWeights(path: string): Promise<Weights> {
 async function fileInFolder(folder: string): Promise<string> {
   const names = await readdir(folder)
   const indexes = names.filter((name) => name.endsWith(INDEX_SUFFIX))
-  const singles = names.filter((name) => name.endsWith('.safetensors') && !/-\d{5}-of-\d{5}\./.test(name))
+  const files = names.filter((name) => name.endsWith('.safetensors'))
+  const singles = files.filter((name) => !SHARD.test(name))
   for (const stem of STANDARD_NAMES) {
     for (const name of [stem + INDEX_SUFFIX, `${stem}.safetensors`]) if (names.includes(name)) return join(folder, name)
   }
   const [first, second] = [...indexes, ...singles]
+  if (first === undefined && files.length > 0) {
+    const index = `${files[0]?.replace(SHARD, '')}${INDEX_SUFFIX}`
+    throw new WeightsError(
+      'bad_index',
+      folder,
+      `${folder} holds ${files.length} shards (${files.slice(0, 2).join(', ')}${files.length > 2 ? ', …' : ''}), but their index is missing (${index}). Copy it there from where the shards come from, or get it with \`kinora models pull\`.`,
+    )
+  }
   if (first === undefined) {
     throw new WeightsError(
       'file_missing',

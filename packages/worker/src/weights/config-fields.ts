@@ -24,6 +24,11 @@ export class Fields {
     return this.#values[key]
   }
 
+  /** All fields as they are. */
+  all(): Readonly<Record<string, unknown>> {
+    return this.#values
+  }
+
   /** A nested object. */
   fields(key: string): Fields {
     return new Fields(`${this.source}: ${key}`, this.#values[key])

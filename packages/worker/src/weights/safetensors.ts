@@ -220,6 +220,13 @@ function notSafetensors(file: string, prefix: Uint8Array): WeightsError {
       `${file} is a Git LFS pointer, not the weights themselves. Run \`git lfs pull\` in that folder, or get it with \`kinora models pull\`.`,
     )
   }
+  if (start.startsWith('GGUF')) {
+    return new WeightsError(
+      'not_safetensors',
+      file,
+      `${file} is a GGUF file, whose formats Kinora does not compute with. Use a safetensors edition of the checkpoint: fp8 takes about as little memory on a GPU (such as ltxv-13b-0.9.8-dev-fp8.safetensors), and PRECISION=int8 on a CPU.`,
+    )
+  }
   return new WeightsError(
     'not_safetensors',
     file,

@@ -15,6 +15,8 @@ export interface CheckpointLocation {
   readonly textEncoder?: string
   /** Default: `tokenizer` beside the file, or in the folder. */
   readonly tokenizer?: string
+  /** A folder or file with a VAE, in place of the checkpoint's. Default: its own; for a file with a transformer only, `vae` beside it. */
+  readonly vae?: string
   /** A folder or file with a latent upsampler. Default: `latent_upsampler` there, if it exists. */
   readonly latentUpsampler?: string
   /** What recipes are chosen by. Default: the name of the folder or file. */

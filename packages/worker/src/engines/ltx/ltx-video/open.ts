@@ -30,6 +30,7 @@ const computeTypes: Readonly<Record<Precision, ComputeType>> = {
 export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> {
   const { location, provider, precision, keepLoaded, threads, log } = options
   const checkpoint = await openCheckpoint(location)
+  for (const remark of checkpoint.remarks) log(`ltx: ${remark}`)
   checkWeights(checkpoint)
   const recipe = chooseRecipe(checkpoint, options.recipe)
   const models = await createModels(checkpoint, {

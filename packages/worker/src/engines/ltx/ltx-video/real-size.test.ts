@@ -15,7 +15,8 @@ import { buildVaeEncoder } from '../vae/encoder.ts'
 import { buildLatentUpsampler } from '../vae/latent-upsampler.ts'
 import { hostTensors } from './checkpoint.ts'
 import { readTransformerConfig, readVaeConfig } from './diffusers-config.ts'
-import { readSingleFileConfig, renamedTensors } from './single-file.ts'
+import { inferTransformer, inferVae } from './infer-config.ts'
+import { readOriginalSchedule, readOriginalVaeConfig, renamedTensors } from './single-file.ts'
 import { buildTransformer } from './transformer.ts'
 
 const fixtures = fileURLToPath(new URL('../../../../test/fixtures/ltx/manifests', import.meta.url))
@@ -136,6 +137,11 @@ describe.each(Object.keys(models))('%s', (name) => {
   )
 })
 
+test.each(['transformer-2b', 'transformer-13b'])('%s is known by its tensors alone', (name) => {
+  const { config, tensors } = readManifest(name)
+  expect(readTransformerConfig(new Fields('tensors', inferTransformer(tensors)))).toEqual(readTransformerConfig(config))
+})
+
 /** The large matrices of a checkpoint in 8 bits, as the authors and others publish them. */
 describe.each(['transformer-2b', 'transformer-13b'])('%s in fp8', (name) => {
   const { config, tensors } = readManifest(name)
@@ -171,14 +177,6 @@ function isInFile(initializer: Initializer): boolean {
 }
 
 describe("the authors' single files", () => {
-  const transformerPart = {
-    _class_name: 'Transformer3DModel',
-    num_attention_heads: 32,
-    attention_head_dim: 64,
-    num_layers: 28,
-    caption_channels: 4096,
-    cross_attention_dim: 2048,
-  }
   const older = { sampler: 'Uniform', shifting: 'SD3', target_shift_terminal: 0.1 }
   const newer = { sampler: 'LinearQuadratic', shifting: null }
   const resnets = (layers: number, options = {}) => ['res_x', { num_layers: layers, ...options }]
@@ -271,12 +269,12 @@ describe("the authors' single files", () => {
     (version, { scheduler, vae: vaeConfig }) => {
       const { config, tensors } = readManifest(`vae-${version}`)
       const named = new Map([...tensors].map(([name, entry]) => [`vae.${originalName(name, version)}`, entry]))
-      const parsed = readSingleFileConfig(
-        new Fields('metadata', { transformer: transformerPart, vae: vaeConfig, scheduler }),
-      )
+      const parsed = readOriginalVaeConfig(new Fields('vae', vaeConfig))
       const renamed = renamedTensors(named, 'vae')
       const options = { compute: 'float32' } as const
       const expected = readVaeConfig(config)
+      // A file that lost its configuration tells the same by its tensors.
+      expect(readOriginalVaeConfig(new Fields('tensors', inferVae(renamed)))).toEqual(parsed)
       const shapes = (built: BuiltGraph[]) =>
         built.map(({ graph }) =>
           graph
@@ -284,13 +282,15 @@ describe("the authors' single files", () => {
             .nodes.map((node) => node.type)
             .join(),
         )
-      const own = [buildVaeEncoder(parsed.vae, renamed, options), buildVaeDecoder(parsed.vae, renamed, options)]
+      const own = [buildVaeEncoder(parsed, renamed, options), buildVaeDecoder(parsed, renamed, options)]
       expect(shapes(own)).toEqual(
         shapes([buildVaeEncoder(expected, tensors, options), buildVaeDecoder(expected, tensors, options)]),
       )
       const used = new Set([...own.flatMap((one) => [...one.used]), ...hostTensors])
       expect([...renamed.keys()].filter((name) => !used.has(name))).toEqual([])
-      expect(parsed.schedule.shift.kind).toBe(version === '0.9.5' ? 'factor' : 'by-length')
+      expect(readOriginalSchedule(new Fields('scheduler', scheduler)).schedule.shift.kind).toBe(
+        version === '0.9.5' ? 'factor' : 'by-length',
+      )
     },
   )
 

@@ -9,8 +9,22 @@ import { compressionOf, type Stride, type VaeBlock, type VaeConfig } from '../va
 import { readTransformerConfig } from './diffusers-config.ts'
 import type { TransformerConfig } from './transformer.ts'
 
-export const transformerPrefix = 'model.diffusion_model.'
-export const vaePrefix = 'vae.'
+export type SingleFilePart = 'transformer' | 'vae'
+
+/** A name that the part has in every version, after whatever a tool has put before it: the authors `model.diffusion_model.` and `vae.`, others something else, or nothing. */
+const landmarks: Readonly<Record<SingleFilePart, RegExp>> = {
+  transformer: /^(.*?)transformer_blocks\.0\.attn1\.to_q\.weight$/,
+  vae: /^(.*?)(per_channel_statistics\.mean-of-means|latents_mean)$/,
+}
+
+/** What stands before the names of a part; undefined where the file does not hold it. */
+export function prefixOf(tensors: Tensors, part: SingleFilePart): string | undefined {
+  for (const name of tensors.keys()) {
+    const found = landmarks[part].exec(name)?.[1]
+    if (found !== undefined) return found
+  }
+  return undefined
+}
 
 /** Statistics of the latents that nothing reads. */
 const unusedStatistics = new Set(
@@ -34,13 +48,16 @@ const vaeNames: readonly (readonly [RegExp, string])[] = [
   [/^per_channel_statistics\.std-of-means$/, 'latents_std'],
 ]
 
-/** The part of a file below a prefix, under the names that our graphs use. */
-export function renamedTensors(tensors: Tensors, part: 'transformer' | 'vae'): Map<string, TensorEntry> {
-  const prefix = part === 'transformer' ? transformerPrefix : vaePrefix
+/** A part of a file, under the names that our graphs use; empty where the file does not hold it. */
+export function renamedTensors(tensors: Tensors, part: SingleFilePart): Map<string, TensorEntry> {
+  const prefix = prefixOf(tensors, part)
   const rules = part === 'transformer' ? transformerNames : vaeNames
   const renamed = new Map<string, TensorEntry>()
+  if (prefix === undefined) return renamed
+  // A transformer without a prefix stands among everything else.
+  const other = prefixOf(tensors, part === 'transformer' ? 'vae' : 'transformer') ?? ''
   for (const [name, entry] of tensors) {
-    if (!name.startsWith(prefix)) continue
+    if (!name.startsWith(prefix) || (other.length > prefix.length && name.startsWith(other))) continue
     const bare = name.slice(prefix.length)
     if (unusedStatistics.has(bare)) continue
     renamed.set(
@@ -51,43 +68,41 @@ export function renamedTensors(tensors: Tensors, part: 'transformer' | 'vae'): M
   return renamed
 }
 
-export interface SingleFileConfig {
-  readonly transformer: TransformerConfig
-  readonly vae: VaeConfig
-  readonly schedule: ScheduleConfig
-  /** `LinearQuadratic` for 0.9.5 and later, `Uniform` before. */
-  readonly sampler: string
+export interface OriginalTransformer {
+  readonly config: TransformerConfig
   readonly causalCoordinates: boolean
-  /** The sigmas a distilled model was trained for, if it was. */
-  readonly allowedSigmas: readonly number[] | undefined
 }
 
-/** @throws EngineError where the config is of another model or of blocks we do not know */
-export function readSingleFileConfig(config: Fields): SingleFileConfig {
-  const transformer = config.fields('transformer')
-  transformer.only('_class_name', 'Transformer3DModel')
+/** @throws EngineError where the config is of another model */
+export function readOriginalTransformer(transformer: Fields): OriginalTransformer {
+  transformer.only('_class_name', 'Transformer3DModel', 'LTXVideoTransformer3DModel')
   transformer.only('standardization_norm', 'rms_norm')
   transformer.only('positional_embedding_type', 'rope')
-  const scheduler = config.fields('scheduler')
-  scheduler.only('sampler', 'Uniform', 'LinearQuadratic', 'Constant')
-  const allowed = config.has('allowed_inference_steps') ? config.numbers('allowed_inference_steps') : undefined
   const positions = transformer.numbers('positional_embedding_max_pos', [20, 2048, 2048])
   return {
-    transformer: {
+    config: {
       ...readTransformerConfig(transformer),
       timestepScale: transformer.number('timestep_scale_multiplier', 1000),
       maximumPositions: [positions[0] ?? 20, positions[1] ?? 2048, positions[2] ?? 2048],
       theta: transformer.number('positional_embedding_theta', 10000),
     },
-    vae: readOriginalVaeConfig(config.fields('vae')),
-    schedule: readOriginalSchedule(scheduler),
-    sampler: scheduler.string('sampler', 'Uniform'),
     causalCoordinates: transformer.boolean('causal_temporal_positioning', false),
-    allowedSigmas: allowed,
   }
 }
 
-function readOriginalSchedule(scheduler: Fields): ScheduleConfig {
+export interface OriginalSchedule {
+  readonly schedule: ScheduleConfig
+  /** `LinearQuadratic` for 0.9.5 and later, `Uniform` before. */
+  readonly sampler: string
+}
+
+/** @throws EngineError where the config is of a scheduler we do not know */
+export function readOriginalSchedule(scheduler: Fields): OriginalSchedule {
+  scheduler.only('sampler', 'Uniform', 'LinearQuadratic', 'Constant')
+  return { schedule: readShift(scheduler), sampler: scheduler.string('sampler', 'Uniform') }
+}
+
+function readShift(scheduler: Fields): ScheduleConfig {
   scheduler.only('shifting', 'SD3')
   const terminal = scheduler.has('target_shift_terminal') ? { terminal: scheduler.number('target_shift_terminal') } : {}
   if (scheduler.has('shifting')) {
@@ -101,7 +116,8 @@ function readOriginalSchedule(scheduler: Fields): ScheduleConfig {
   return { shift: { kind: 'factor', factor: constant ? Math.exp(scheduler.number('shift')) : 1 }, stochastic: false }
 }
 
-function readOriginalVaeConfig(fields: Fields): VaeConfig {
+/** @throws EngineError where the config is of another model or of blocks we do not know */
+export function readOriginalVaeConfig(fields: Fields): VaeConfig {
   fields.only('_class_name', 'CausalVideoAutoencoder')
   fields.only('dims', 3)
   fields.only('norm_layer', 'pixel_norm')
