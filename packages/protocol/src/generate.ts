@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { HttpUrl } from './http-url.ts'
 import { Id } from './id.ts'
-import { ImageRequests } from './images.ts'
+import { ImageRequests, placesProblem } from './images.ts'
 import { MAX_FRAME_PIXELS, MAX_FRAMES } from './limits.ts'
 import { Metadata } from './metadata.ts'
 import { frameCount, settingsFields } from './settings.ts'
@@ -92,9 +92,13 @@ function picturesProblem(request: {
 export const GenerateRequest = z.object(fields).check(
   limits(),
   z.check((context) => {
+    const refuse = (path: (string | number)[], message: string): void => {
+      context.issues.push({ code: 'custom', input: context.value, message, path })
+    }
     const problem = picturesProblem(context.value)
-    if (!problem) return
-    context.issues.push({ code: 'custom', input: context.value, message: problem.message, path: [problem.path] })
+    if (problem) return refuse([problem.path], problem.message)
+    const misplaced = context.value.images && placesProblem(context.value.images, context.value)
+    if (misplaced) refuse(['images', misplaced.index], misplaced.message)
   }),
 )
 /** What a caller writes. */

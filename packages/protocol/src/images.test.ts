@@ -23,6 +23,12 @@ describe('which pictures a request may name', () => {
         ],
       },
     ],
+    [
+      'what only the model can tell to be one frame',
+      {
+        images: [start, { image_url: url, frame: 60 }, { image_url: url, seconds: 2.5 }],
+      },
+    ],
     ['eight', { images: Array.from({ length: MAX_IMAGES }, (_, frame) => ({ image_url: url, frame })) }],
   ])('%s', (_name, request) => {
     expect(problem(request)).toBeUndefined()
@@ -52,6 +58,31 @@ describe('which pictures a request may name', () => {
       'a frame before the first',
       { images: [start, { image_url: url, frame: -8 }] },
       /^images\.1\.frame must be at least 0/,
+    ],
+    [
+      'two at the end, one of them by seconds',
+      { images: [start, { image_url: url, at: 'end' }, { image_url: url, seconds: 5 }] },
+      /^images\.2 stands at the same frame as another/,
+    ],
+    [
+      'two at one frame, where the frames a second are known',
+      { fps: 24, images: [start, { image_url: url, frame: 60 }, { image_url: url, seconds: 2.5 }] },
+      /^images\.2 stands at the same frame as another/,
+    ],
+    [
+      'a frame after the last one',
+      { fps: 24, images: [start, { image_url: url, frame: 121 }] },
+      /^images\.1 stands at frame 121, but the video's last frame is 120/,
+    ],
+    [
+      'a frame that no model has',
+      { images: [start, { image_url: url, frame: 301 }] },
+      /^images\.1 stands at frame 301, but the video's last frame is at most 296, at 60 frames a second/,
+    ],
+    [
+      'a second after the end',
+      { duration: 2, images: [start, { image_url: url, seconds: 2.1 }] },
+      /^images\.1 stands at 2\.1 s, but the video ends after 2 s/,
     ],
     ['too strong', { images: [{ ...start, strength: 1.7 }] }, /^images\.0\.strength must be at most 1/],
     [

@@ -2,7 +2,8 @@
 import * as z from 'zod/mini'
 import { HttpUrl } from './http-url.ts'
 import { Id } from './id.ts'
-import { IMAGE_STRENGTH, MAX_IMAGES } from './limits.ts'
+import { FPS, IMAGE_STRENGTH, MAX_IMAGES } from './limits.ts'
+import { frameCount } from './settings.ts'
 
 /** Where in the video a picture stands: exactly one of the three. */
 const place = {
@@ -91,6 +92,39 @@ export function frameOf({ frame, at, seconds }: PicturePlace, video: { num_frame
   const last = video.num_frames - 1
   // Frames are 8k+1, so a video may end up to 7 frames before its duration does; its last second is its last frame.
   return nearest > last && nearest - last < 8 ? last : nearest
+}
+
+/**
+ * What is wrong with the places of a request's pictures, as far as that can be known before a worker has the job: of a video whose frames a second are left
+ * to the model, only what no model could hold.
+ *
+ * @returns the picture's index and the words, or null
+ */
+export function placesProblem(
+  places: readonly PicturePlace[],
+  { duration, fps }: { readonly duration: number; readonly fps?: number | undefined },
+): { readonly index: number; readonly message: string } | null {
+  const num_frames = frameCount(duration, fps ?? FPS.max)
+  const taken = new Map<number, number>()
+  for (const [index, place] of places.entries()) {
+    const { frame, at, seconds } = place
+    if (seconds !== undefined && seconds > duration) {
+      return { index, message: `stands at ${seconds} s, but the video ends after ${duration} s` }
+    }
+    if (frame !== undefined && frame >= num_frames) {
+      const most = fps === undefined ? `at most ${num_frames - 1}, at ${FPS.max} frames a second` : num_frames - 1
+      return { index, message: `stands at frame ${frame}, but the video's last frame is ${most}` }
+    }
+    // The end is the same frame in any video; what lies between depends on the frames a second.
+    const isLast = at === 'end' || seconds === duration
+    if (fps === undefined && !isLast && !isAtStart(place)) continue
+    const there = isLast ? num_frames - 1 : frameOf(place, { num_frames, fps: fps ?? FPS.max })
+    if (taken.has(there)) {
+      return { index, message: `stands at the same frame as another picture: give each its own` }
+    }
+    taken.set(there, index)
+  }
+  return null
 }
 
 interface Refusing {

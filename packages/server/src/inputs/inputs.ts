@@ -5,7 +5,7 @@
 import type { InputLimits } from '../core.ts'
 import { inputKey } from '../jobs/keys.ts'
 import { joinSignals } from '../join-signals.ts'
-import type { JobPicture } from '../jobs/picture.ts'
+import { inWords, type JobPicture } from '../jobs/picture.ts'
 import { type Storage, StorageError } from '../storage/index.ts'
 import { type BringOptions, createBring } from './bring.ts'
 import { type ClaimedFetch, createFetchQueues, type FetchOutcome, type FetchQueuesOptions } from './fetch-queue.ts'
@@ -96,7 +96,7 @@ export async function createInputs<Job extends PicturedJob>(options: InputsOptio
       pictures.map((picture, index) =>
         bring(picture, { key: inputKey(jobId, index), tenant, signal }).catch((cause: unknown) => {
           if (hopeless.signal.aborted) return
-          const error = toInputError(cause)
+          const error = pictures.length === 1 ? toInputError(cause) : ofPicture(picture, toInputError(cause))
           failures.push(error)
           if (!error.retryable) hopeless.abort(error)
         }),
@@ -162,6 +162,12 @@ export async function createInputs<Job extends PicturedJob>(options: InputsOptio
       await queues.close()
     },
   }
+}
+
+/** Of several pictures the words say which one it was. */
+function ofPicture({ place }: JobPicture, error: InputError): InputError {
+  const { code, message, retryable, isOurs } = error
+  return new InputError(code, `The picture ${inWords(place)}: ${message}`, { retryable, isOurs, cause: error })
 }
 
 function givenUp(error: InputError, made: number): InputError {

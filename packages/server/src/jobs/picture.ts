@@ -1,8 +1,14 @@
 /** The pictures of a job: where each comes from. Where it lies once it is there says `inputKey` in keys.ts. */
 
-/** A picture as a job's record keeps it. The first stands at the beginning of the video. */
+import type { PicturePlace } from '@kinora/protocol'
+
+/** A picture as a job's record keeps it. The first in the list stands at the beginning of the video. */
 export interface JobPicture {
   readonly from: PictureUrl | PictureUpload
+  /** Where in the video it stands. Absent: at the start. */
+  readonly place?: PicturePlace | undefined
+  /** How closely the video keeps to it, 0..1. Absent: 1. */
+  readonly strength?: number | undefined
 }
 
 /** Somebody's URL. */
@@ -21,4 +27,10 @@ export interface PictureUpload {
 export interface CheckedUpload {
   readonly etag: string
   readonly contentType: string
+}
+
+/** A picture's place in words. */
+export function inWords({ frame, at, seconds }: PicturePlace = { at: 'start' }): string {
+  if (frame !== undefined) return `at frame ${frame}`
+  return seconds === undefined ? `at the ${at ?? 'start'}` : `at ${seconds} s`
 }

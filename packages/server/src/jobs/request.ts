@@ -1,7 +1,7 @@
 /** What the core is asked for, and what it shows. */
-import type { Job, ParsedGenerateRequest } from '@kinora/protocol'
+import type { Job, ParsedGenerateRequest, PicturePlace } from '@kinora/protocol'
 
-/** The picture of a new job: somebody's URL, or an upload of the same tenant that lies at {@link uploadKey}. */
+/** A picture of a new job: somebody's URL, or an upload of the same tenant that lies at {@link uploadKey}. */
 export type ImageSource =
   | { readonly image_url: string }
   | {
@@ -10,11 +10,27 @@ export type ImageSource =
       readonly digest?: string | undefined
     }
 
-/** A request that has passed the schema. `image_url` and `upload_id` are taken from `image`. */
+/** A picture of a new job with its place in the video. */
+export type PlacedSource = ImageSource & {
+  /** Default: at the start. */
+  readonly place?: PicturePlace | undefined
+  /** How closely the video keeps to it, 0..1. Default 1. */
+  readonly strength?: number | undefined
+  /** The request's field that names it, for refusals. */
+  readonly field?: string | undefined
+}
+
+/** The fields of a request that name pictures. */
+export type PictureField = 'image_url' | 'upload_id' | 'images' | 'end_image_url' | 'end_upload_id'
+
+/** A request that has passed the schema, its pictures apart. */
 export interface AcceptRequest {
-  readonly image: ImageSource
+  /** The picture at the start. */
+  readonly image: PlacedSource
+  /** Those of other frames, at most 7. */
+  readonly others?: readonly PlacedSource[] | undefined
   /** The parsed body or form fields, defaults applied. */
-  readonly request: Omit<ParsedGenerateRequest, 'image_url' | 'upload_id'>
+  readonly request: Omit<ParsedGenerateRequest, PictureField>
 }
 
 /** A job at one moment. The revision changes with the job's state, not with its signed URLs. */

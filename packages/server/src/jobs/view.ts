@@ -126,7 +126,14 @@ export function hasEnded(job: Job): job is Job & { status: FinalStatus } {
   return isFinal(job.status)
 }
 
-const CHANGES_WITHOUT_THE_STATE = new Set(['result_url', 'poster_url', 'webhook', 'queue_position'])
+const CHANGES_WITHOUT_THE_STATE = new Set([
+  'result_url',
+  'poster_url',
+  'picture_url',
+  'images',
+  'webhook',
+  'queue_position',
+])
 
 /** Changes with the job's state, and with nothing else: not with signed URLs, nor with the delivery that follows the end. */
 export function revisionOf(job: Job): string {

@@ -1,6 +1,7 @@
 /** Reads jobs: the live state from BullMQ, and what BullMQ has dropped from history. */
 import type { Job } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
+import { shownPictures } from '../jobs/placed-images.ts'
 import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
 import type { Snapshot } from '../jobs/request.ts'
 import type { VideoJob } from '../jobs/video-job.ts'
@@ -11,7 +12,7 @@ import type { Storage } from '../storage/index.ts'
 import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
 
-/** Seconds that signed URLs of results live: S3's longest. */
+/** Seconds that signed URLs of pictures and results live: S3's longest. */
 const RESULT_EXPIRES = 7 * 24 * 3600
 
 /** Records that are kept at hand: they never change, and streams and heartbeats ask for them all the time. */
@@ -113,6 +114,7 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
       const notice = job.status === 'queued' ? await presence.notice(job.model) : undefined
       return {
         ...job,
+        ...(await shownPictures(storage, entry.record, job, { expiresIn: RESULT_EXPIRES })),
         ...(video ? { result_url: 'url' in video ? video.url : await resultUrl(video.key) } : {}),
         ...(poster_key === undefined ? {} : { poster_url: await resultUrl(poster_key) }),
         ...(notice === undefined ? {} : { notice }),

@@ -12,9 +12,9 @@ import type { Jobs } from '../core.ts'
 import { storageUnavailable } from '../inputs/index.ts'
 import { jobIdFor, requestHash } from '../jobs/job-id.ts'
 import { uploadKey } from '../jobs/keys.ts'
-import type { JobPicture } from '../jobs/picture.ts'
+import { inWords, type JobPicture } from '../jobs/picture.ts'
 import type { HistoryEntry } from '../jobs/record.ts'
-import type { ImageSource } from '../jobs/request.ts'
+import type { PlacedSource } from '../jobs/request.ts'
 import { type JobView, waitingView } from '../jobs/view.ts'
 import { StorageError } from '../storage/index.ts'
 import { reach } from '../stores/outage.ts'
@@ -25,17 +25,19 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
   const { queues, history, reader, inputs, uploads, clock } = parts
 
   return async (tenant, accepted, { idempotencyKey } = {}) => {
-    const { image, request } = accepted
+    const { image, others = [], request } = accepted
     const model = queues.of(request.model ?? queues.models[0] ?? '').model
     const jobId = jobIdFor(tenant, idempotencyKey)
     const hash = idempotencyKey === undefined ? undefined : requestHash(accepted, model)
 
-    const picture = await find(tenant, image)
-    if (!picture) {
+    const sources = [image, ...others]
+    const pictures = await Promise.all(sources.map((source) => find(tenant, source)))
+    const missing = sources.find((_, index) => !pictures[index])
+    if (missing) {
       // The same request may have found it, and made its job, before the upload was removed.
       const before = hash === undefined ? null : await reach(() => history.get(jobId))
       if (before) return { job: await repeat(before, hash), repeated: true }
-      throw uploadNotFound()
+      throw uploadNotFound(missing)
     }
 
     const { webhook_url, metadata, seed = randomInt(MAX_SEED + 1) } = request
@@ -49,7 +51,7 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
       settings: withoutUndefined(RequestedSettings.parse({ ...request, seed })),
       requested: withoutUndefined(AskedSettings.parse(request)),
       ...(metadata === undefined ? {} : { metadata }),
-      pictures: [picture],
+      pictures: pictures.filter((picture) => picture !== null),
       ...(webhook_url === undefined ? {} : { webhook_url }),
     }
     const { created, entry, priority } = await reach(() => history.register(record))
@@ -77,20 +79,23 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
     return waitingView(record, where === 'fetching')
   }
 
-  /** Where the picture comes from, looked at as far as that can be done at once; null for an upload that is not there. */
-  async function find(tenant: string, image: ImageSource): Promise<JobPicture | null> {
-    if ('image_url' in image) return { from: { url: image.image_url } }
-    const key = uploadKey(tenant, image.upload_id)
+  /** Where a picture comes from, looked at as far as that can be done at once; null for an upload that is not there. */
+  async function find(tenant: string, source: PlacedSource): Promise<JobPicture | null> {
+    const { place, strength = 1 } = source
+    const placed = { ...(place ? { place } : {}), ...(strength === 1 ? {} : { strength }) }
+    if ('image_url' in source) return { from: { url: source.image_url }, ...placed }
+    const key = uploadKey(tenant, source.upload_id)
     const found = await uploads.find(key).catch((error: unknown) => {
       throw error instanceof StorageError && error.retryable ? storageUnavailable(error) : error
     })
-    return found && { from: { key, ...(found.checked ? { checked: found.checked } : {}) } }
+    return found && { from: { key, ...(found.checked ? { checked: found.checked } : {}) }, ...placed }
   }
 }
 
-function uploadNotFound(): ApiError {
-  return new ApiError('upload_not_found', 'There is no such upload: PUT the picture to its upload_url first.', {
-    issues: [{ path: 'upload_id', message: 'names an upload that is not there' }],
+function uploadNotFound({ place, field = 'upload_id' }: PlacedSource): ApiError {
+  const which = place ? ` for the picture ${inWords(place)}` : ''
+  return new ApiError('upload_not_found', `There is no such upload${which}: PUT the picture to its upload_url first.`, {
+    issues: [{ path: field, message: 'names an upload that is not there' }],
   })
 }
 

@@ -8,6 +8,7 @@
 import type { Lease } from '@kinora/protocol'
 import { InputError, storageUnavailable } from '../inputs/index.ts'
 import { inputKey, leaseKeys } from '../jobs/keys.ts'
+import { placedImages } from '../jobs/placed-images.ts'
 import type { VideoJob, VideoProgress } from '../jobs/video-job.ts'
 import { attemptsUsed, progressOf } from '../jobs/view.ts'
 import type { ModelQueue } from '../queues.ts'
@@ -95,8 +96,9 @@ export function createClaim(parts: TransitionParts): Claim {
   async function describe(model: ModelQueue, bull: VideoJob, told: VideoProgress): Promise<Lease> {
     const jobId = bull.id ?? ''
     const keys = leaseKeys(told.lease_id)
-    const [image_url, video, poster] = await Promise.all([
+    const [image_url, images, video, poster] = await Promise.all([
       storage.presignGet(inputKey(jobId), { expiresIn: URLS_EXPIRE }),
+      placedImages(storage, jobId, bull.data.pictures ?? [], { expiresIn: URLS_EXPIRE }),
       storage.presignPut(keys.video, { contentType: 'video/mp4', maxBytes: MAX_VIDEO_BYTES, expiresIn: URLS_EXPIRE }),
       storage.presignPut(keys.poster, {
         contentType: 'image/jpeg',
@@ -113,6 +115,7 @@ export function createClaim(parts: TransitionParts): Claim {
       heartbeat_interval: leaseDuration / 3000,
       settings: bull.data.settings,
       image_url,
+      ...(images ? { images } : {}),
       uploads: { video, poster },
     }
   }

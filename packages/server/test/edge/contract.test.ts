@@ -31,6 +31,8 @@ interface Body extends Record<string, unknown> {
   readonly code: string
   readonly job_id: string
   readonly result_url: string
+  readonly picture_url: string
+  readonly images: { image_url: string }[]
   readonly created_at: string
   readonly completed_at: string
   readonly upload_url: string
@@ -76,22 +78,72 @@ describe('the original contract', () => {
     [{ image_url: 'https://example.com/cat.jpg', webhook_url: 'nowhere' }, 'webhook_url'],
     [{ image_url: 'https://example.com/cat.jpg', upload_id: 'x' }, 'image_url'],
     [{ image_url: 'https://example.com/cat.jpg', width: 100 }, 'width'],
-    // Until the server takes more than one picture: none is left aside in silence.
-    [{ image_url: 'https://example.com/cat.jpg', end_image_url: 'https://example.com/end.jpg' }, 'end_image_url'],
-    [{ images: [{ image_url: 'https://example.com/cat.jpg', at: 'start' }] }, 'images'],
-  ])('refuses %j', async (body, path) => {
+    [{ image_url: 'https://example.com/cat.jpg', end_image_url: 'ftp://example.com/end.jpg' }, 'end_image_url'],
+    [{ images: [{ image_url: 'https://example.com/cat.jpg', at: 'end' }] }, 'images'],
+    [
+      {
+        fps: 24,
+        duration: 5,
+        images: [
+          { image_url: 'https://example.com/a.jpg', frame: 0 },
+          { image_url: 'https://example.com/b.jpg', frame: 120 },
+          { image_url: 'https://example.com/c.jpg', at: 'end' },
+        ],
+      },
+      'images.2',
+    ],
+    [
+      {
+        images: [
+          { image_url: 'https://example.com/a.jpg', frame: 0 },
+          { upload_id: 'none', at: 'end' },
+        ],
+      },
+      'images.1.upload_id',
+      'upload_not_found',
+    ],
+    [{ image_url: 'https://example.com/cat.jpg', end_upload_id: 'none' }, 'end_upload_id', 'upload_not_found'],
+  ])('refuses %j', async (body: object, path: string, code = 'invalid_request') => {
     const answer = await server.post('/api/v1/generate', body)
     expect(answer.status).toBe(400)
     const error = await json(answer)
-    expect(error).toMatchObject({ error: expect.any(String), code: 'invalid_request' })
+    expect(error).toMatchObject({ error: expect.any(String), code })
     expect(error.issues.map((issue: { path: string }) => issue.path)).toContain(path)
   })
 
-  it('refuses a last picture in a form by its name', async () => {
-    const body = new FormData()
-    for (const name of ['image', 'end_image']) body.set(name, new Blob(['a picture'], { type: 'image/jpeg' }), 'a.jpg')
+  it('takes first and last picture from a form, and says of the job where they are', async () => {
+    const body = await pictureForm({ model: 'ltx-video', metadata: '{"order":7}' })
+    body.set('end_image', new File([await picture()], 'end.jpg', { type: 'image/jpeg' }))
     const answer = await server.call('/api/v1/generate', { method: 'POST', body })
-    expect([answer.status, (await json(answer)).issues]).toMatchObject([400, [{ path: 'end_image' }]])
+    expect(answer.status).toBe(201)
+    const job = await json(answer)
+    expect(job).toMatchObject({
+      metadata: { order: 7 },
+      images: [
+        { at: 'start', strength: 1 },
+        { at: 'end', strength: 1 },
+      ],
+    })
+    const last = job.images[1]?.image_url ?? ''
+    for (const url of [job.picture_url, last]) {
+      const got = await fetch(url)
+      expect([got.status, got.headers.get('content-type')]).toEqual([200, 'image/jpeg'])
+      expect(Buffer.from(await got.arrayBuffer()).equals(await picture())).toBe(true)
+    }
+    await server.call(paths.job(job.job_id), { method: 'DELETE' })
+    expect((await fetch(last)).status).toBe(404)
+  })
+
+  it.each([
+    [{ end_image_url: 'https://example.com/end.jpg' }, 'end_image'],
+    [{ images: '[{"image_url":"https://example.com/a.jpg","frame":0}]' }, 'image'],
+    [{ image_url: 'https://example.com/a.jpg' }, 'image'],
+    [{ metadata: '{"order":' }, 'metadata'],
+  ])('refuses a form that says one thing twice, or badly: %j', async (fields, path) => {
+    const body = await pictureForm(fields)
+    body.set('end_image', new File([await picture()], 'end.jpg', { type: 'image/jpeg' }))
+    const answer = await server.call('/api/v1/generate', { method: 'POST', body })
+    expect([answer.status, (await json(answer)).issues]).toMatchObject([400, [{ path }]])
   })
 
   it('refuses what is not JSON, and what is too much of it', async () => {

@@ -35,6 +35,8 @@ export interface Bench {
   /** Status codes for the next posts to a path; 200 when there are none left. */
   answers(path: string, ...statuses: number[]): void
   core(store: StoreDriver, options?: Partial<CoreOptions>): Promise<Core>
+  /** Answers whoever waits for `/held.jpg`, which is a picture. */
+  letGo(): void
   /** Puts a video where the lease said. */
   render(lease: Lease): Promise<void>
   dispose(): Promise<void>
@@ -49,6 +51,7 @@ export async function createBench(): Promise<Bench> {
     .toBuffer()
   const received: Received[] = []
   const planned = new Map<string, number[]>()
+  const held = new Set<() => void>()
 
   const server: Server = createServer((request, response) => {
     const path = request.url ?? '/'
@@ -60,6 +63,8 @@ export async function createBench(): Promise<Bench> {
         response.writeHead(planned.get(path)?.shift() ?? 200).end()
       } else if (path === '/picture.jpg') {
         response.writeHead(200, { 'content-type': 'image/jpeg' }).end(picture)
+      } else if (path === '/held.jpg') {
+        held.add(() => void response.writeHead(200, { 'content-type': 'image/jpeg' }).end(picture))
       } else if (path === '/page.html') {
         response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>no picture')
       } else if (path === '/busy.jpg') {
@@ -92,6 +97,10 @@ export async function createBench(): Promise<Bench> {
         logger: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
         ...options,
       }),
+    letGo() {
+      for (const answer of held) answer()
+      held.clear()
+    },
     async render(lease) {
       await storage.put(leaseKeys(lease.lease_id).video, MP4, { contentType: 'video/mp4' })
     },

@@ -453,6 +453,70 @@ export function describeStore(
           expect(await bench.storage.head(uploadKey(TENANT, 'seen-1'))).toBeNull()
         })
 
+        it('waits for all pictures of a job, hands them out with their places, and removes them all', async () => {
+          const bytes = new Uint8Array(await (await fetch(bench.imageUrl)).arrayBuffer())
+          const upload = uploadKey(TENANT, 'end-1')
+          await bench.storage.put(upload, bytes, { contentType: 'image/jpeg' })
+          const others = [
+            { image_url: bench.url('/held.jpg'), place: { seconds: 2.5 }, strength: 0.4 },
+            { upload_id: 'end-1', place: { at: 'end' as const } },
+          ]
+          const { job } = await core.jobs.accept(TENANT, { ...request(bench.imageUrl), others })
+          expect(job).toMatchObject({ status: 'queued', stage: 'fetching', attempt: 0 })
+          expect(job).not.toHaveProperty('picture_url')
+          const keys = [0, 1, 2].map((index) => inputKey(job.job_id, index))
+          const lies = () => Promise.all(keys.map(async (key) => (await bench.storage.head(key)) !== null))
+          await expect.poll(lies).toEqual([true, false, true])
+          expect(await core.leases.claim({ model: 'camera', worker: 'test', wait: 0.05 })).toBeNull()
+
+          bench.letGo()
+          const lease = await claim(core)
+          const places = [
+            { at: 'start', strength: 1 },
+            { seconds: 2.5, strength: 0.4 },
+            { at: 'end', strength: 1 },
+          ]
+          expect(lease).toMatchObject({ job_id: job.job_id, images: places })
+          for (const [index, key] of keys.entries()) {
+            expect(lease.images?.[index]?.image_url).toContain(key)
+            expect(await bench.storage.head(key)).toMatchObject({ size: bytes.length, contentType: 'image/jpeg' })
+          }
+          expect(lease.image_url).toBe(lease.images?.[0]?.image_url)
+          const running = await core.jobs.get(TENANT, job.job_id)
+          expect(running).toMatchObject({ status: 'processing', images: places })
+          expect(running.picture_url).toContain(keys[0])
+
+          await core.jobs.remove(TENANT, job.job_id)
+          for (const key of [...keys, upload]) expect(await bench.storage.head(key)).toBeNull()
+        })
+
+        it('says which of several pictures could not be had, and keeps none of them', async () => {
+          const others = [{ image_url: bench.url('/missing.jpg'), place: { at: 'end' as const } }]
+          const { job } = await core.jobs.accept(TENANT, { ...request(bench.imageUrl), others })
+          const failed = await reaches(core, TENANT, job.job_id, 'failed')
+          expect(failed).toMatchObject({ error_code: 'image_unreachable', attempt: 0 })
+          expect(failed.error_message).toMatch(/^The picture at the end: .*404/)
+          expect(failed).not.toHaveProperty('picture_url')
+          await core.jobs.remove(TENANT, job.job_id)
+        })
+
+        it('knows a repeated request by all of its pictures', async () => {
+          const key = randomUUID()
+          const end = (strength: number) => ({
+            ...request(bench.imageUrl),
+            others: [{ image_url: bench.imageUrl, place: { at: 'end' as const }, strength }],
+          })
+          const { job } = await core.jobs.accept(TENANT, end(1), { idempotencyKey: key })
+          const again = await core.jobs.accept(TENANT, end(1), { idempotencyKey: key })
+          expect(again).toMatchObject({ repeated: true, job: { job_id: job.job_id } })
+          for (const other of [end(0.5), request(bench.imageUrl)]) {
+            await expect(core.jobs.accept(TENANT, other, { idempotencyKey: key })).rejects.toMatchObject({
+              code: 'idempotency_mismatch',
+            })
+          }
+          await core.jobs.remove(TENANT, job.job_id)
+        })
+
         it('keeps nothing of an upload that is no picture', async () => {
           await bench.storage.put(uploadKey(TENANT, 'page'), Buffer.from('<!doctype html>'), {
             contentType: 'image/jpeg',
