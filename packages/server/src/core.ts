@@ -5,6 +5,7 @@
  * `retryAfter`), and never waits for a store that is gone.
  */
 import type {
+  Abilities,
   CompleteRequest,
   CopyResult,
   FailRequest,
@@ -144,6 +145,8 @@ export interface Leases {
   claim(options: {
     readonly model: string
     readonly worker: string
+    /** What the worker's checkpoint can do. */
+    readonly abilities?: Abilities | undefined
     /** Seconds, 0..25. */
     readonly wait: number
     readonly signal?: AbortSignal | undefined
@@ -192,6 +195,8 @@ export interface WebhookSecrets {
 export interface Core {
   /** Public names of the models, the default first. */
   readonly models: readonly string[]
+  /** What a model's workers announced last, or what it is known to do; undefined while nobody has said. Never throws. */
+  abilitiesOf(model: string): Promise<Abilities | undefined>
   /** Whether a worker has asked for a model's jobs lately. Never throws: the last known answer counts. */
   isServed(model: string): Promise<boolean>
   readonly jobs: Jobs

@@ -10,6 +10,7 @@ import { createInputs, createUploads } from './inputs/index.ts'
 import { createHubs } from './leases/hubs.ts'
 import { createLeaseBook } from './leases/lease-book.ts'
 import { startMaintenance } from './maintenance.ts'
+import { createModelAbilities } from './models/abilities.ts'
 import { createPresence } from './models/presence.ts'
 import { createQueues } from './queues.ts'
 import { createList } from './reading/lists.ts'
@@ -61,6 +62,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   })
   const monitor = createMonitor(store, clock)
   const presence = createPresence(history, clock)
+  const abilities = createModelAbilities({ history, models, clock, logger })
   const secrets = createSecrets(options.webhooks)
   const uploads = createUploads({ storage, inspect: options.inspectImage })
   const reader = createReader({ queues, history, storage, presence })
@@ -99,13 +101,14 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     inputs,
     uploads,
     presence,
+    abilities,
     end,
     leases,
     logger,
     clock,
     leaseDuration,
   })
-  const hubs = createHubs({ queues, presence, monitor, logger, prepare: transitions.claim, giveBack })
+  const hubs = createHubs({ queues, presence, abilities, monitor, logger, prepare: transitions.claim, giveBack })
   const events = createEvents({ queues, reader, history, clock, logger })
   const deliveries = await startDeliveries({ queues, reader, history, secrets, fetch, schedule, logger, clock })
   const maintenance = startMaintenance({ queues, history, reader, inputs, end, retention, clock, logger })
@@ -118,6 +121,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   let closing: Promise<void> | undefined
   return {
     models,
+    abilitiesOf: (model) => abilities.of(model),
     isServed: (model) => presence.isServed(model),
     jobs: {
       accept: transitions.accept,

@@ -1,6 +1,8 @@
 /** A pretended Kinora server for tests: request handlers of Mock Service Worker, and a hand to move its jobs with. */
 import {
+  type Abilities,
   AskedSettings,
+  BUILT_IN_ABILITIES,
   ERROR_STATUS,
   type ErrorCode,
   explained,
@@ -10,6 +12,7 @@ import {
   type Health,
   isAtStart,
   type Job,
+  lackedAbility,
   PAGE,
   type ParsedGenerateRequest,
   paths,
@@ -27,6 +30,8 @@ import { fromText, type NamedPicture, picturesOf } from './mock-pictures.ts'
 import type { Fault, MockKinoraOptions } from './mock-options.ts'
 import { mockStorage, type MockUpload, SMALLEST_VIDEO } from './mock-storage.ts'
 import { MockStreams } from './mock-streams.ts'
+
+const builtIn: Readonly<Record<string, Abilities>> = BUILT_IN_ABILITIES
 
 /** A request that the mock has seen. */
 export interface SeenRequest {
@@ -105,7 +110,7 @@ export function mockKinora(options: MockKinoraOptions = {}): MockKinora {
   const {
     baseUrl = 'http://kinora.test',
     models = ['ltx-video', 'camera'],
-    abilities = { camera: { images: false, audio: false } },
+    abilities = builtIn,
     webhookSecret = 'mock webhook secret',
     now = () => new Date(),
   } = options
@@ -198,9 +203,12 @@ export function mockKinora(options: MockKinoraOptions = {}): MockKinora {
     const pictures = picturesOf(value)
     const lacking = pictures.find(({ upload_id }) => upload_id !== undefined && !storage.uploads.get(upload_id)?.bytes)
     if (lacking) return refuse('upload_not_found', `No picture was uploaded as "${lacking.upload_id}".`)
-    if (pictures.length > 1 && abilities[model]?.images === false) {
-      const able = models.filter((name) => abilities[name]?.images !== false)
-      return refuse('invalid_request', `${model} takes one picture. These take more: ${able.join(', ')}.`)
+    const wanted = { ...value, pictures: pictures.length }
+    const lacked = lackedAbility(wanted, abilities[model] ?? {})
+    if (lacked) {
+      const able = models.filter((name) => name !== model && !lackedAbility(wanted, abilities[name] ?? {}))
+      const others = able.length > 0 ? `Ask for another: ${able.join(', ')}.` : 'No other model here does.'
+      return refuse('invalid_request', `The model ${model} ${lacked.message}. ${others}`)
     }
     const key = request.headers.get(HEADERS.idempotencyKey)
     // Sorted on every level: equal requests are equal whatever the order of their fields.

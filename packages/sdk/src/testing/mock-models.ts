@@ -1,5 +1,5 @@
 /** What the pretended server says of its models. */
-import { type Abilities, MODEL_LIMITS, type ModelList } from '@kinora/protocol'
+import { type Abilities, limitsOf, type ModelList } from '@kinora/protocol'
 
 export function modelList(models: readonly string[], abilities: Readonly<Record<string, Abilities>>): ModelList {
   return {
@@ -8,7 +8,7 @@ export function modelList(models: readonly string[], abilities: Readonly<Record<
       default: index === 0,
       available: true,
       ...(abilities[model] && { abilities: abilities[model] }),
-      limits: MODEL_LIMITS,
+      limits: limitsOf(abilities[model]),
     })),
   }
 }

@@ -8,7 +8,7 @@ export interface MockKinoraOptions {
   apiKey?: string
   /** Known models, the default first. Default `ltx-video`, `camera`. */
   models?: readonly string[]
-  /** What the models can do, by name, as `models()` tells; requests for what one is known not to do are refused. Default: camera takes one picture. */
+  /** What the models can do, by name, as `models()` tells; requests for what one is known not to do are refused. Default: what camera can do. */
   abilities?: Readonly<Record<string, Abilities>>
   /**
    * Milliseconds from one step of a job to the next: queued, fetching, generating (10, 50, 90 %), uploading, completed. `false` leaves every job queued

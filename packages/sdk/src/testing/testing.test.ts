@@ -199,7 +199,7 @@ describe('pictures', () => {
 
   test('a model that takes one is answered with those that take more', async () => {
     const asked = byHand.generate({ image_url, end_image: image_url, model: 'camera' })
-    await expect(asked).rejects.toThrow(/camera takes one picture. These take more: ltx-video/)
+    await expect(asked).rejects.toThrow(/camera takes one picture, at the start. Ask for another: ltx-video/)
     await expect(byHand.models()).resolves.toMatchObject([
       { model: 'ltx-video', default: true },
       { model: 'camera', default: false, abilities: { images: false } },

@@ -1,5 +1,6 @@
 /** Who waits for work, of all models. */
 import type { Leases } from '../core.ts'
+import type { ModelAbilities } from '../models/abilities.ts'
 import type { Presence } from '../models/presence.ts'
 import type { ModelQueue, Queues } from '../queues.ts'
 import { createHub, type Hub, type HubOptions } from './hub.ts'
@@ -7,6 +8,7 @@ import { createHub, type Hub, type HubOptions } from './hub.ts'
 export interface HubsOptions extends Omit<HubOptions, 'model' | 'prepare' | 'giveBack'> {
   readonly queues: Queues
   readonly presence: Presence
+  readonly abilities: Pick<ModelAbilities, 'announce'>
   readonly prepare: (
     model: ModelQueue,
     ...claimed: Parameters<HubOptions['prepare']>
@@ -23,7 +25,7 @@ export interface Hubs {
   close(): void
 }
 
-export function createHubs({ queues, presence, prepare, giveBack, ...options }: HubsOptions): Hubs {
+export function createHubs({ queues, presence, abilities, prepare, giveBack, ...options }: HubsOptions): Hubs {
   const hubs = new Map<string, Hub>()
 
   function hubOf(model: ModelQueue): Hub {
@@ -41,9 +43,10 @@ export function createHubs({ queues, presence, prepare, giveBack, ...options }: 
   }
 
   return {
-    async claim({ model: name, worker, wait, signal }) {
+    async claim({ model: name, worker, abilities: told, wait, signal }) {
       const model = queues.of(name)
       presence.saw(name)
+      if (told) abilities.announce(name, told)
       return hubOf(model).claim(worker, wait, signal)
     },
     close() {

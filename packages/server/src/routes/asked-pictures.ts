@@ -29,7 +29,7 @@ export function askedPictures(parsed: ParsedGenerateRequest, files: ReceivedFile
       const kept = { place, strength }
       return image_url === undefined
         ? { upload_id: upload_id ?? '', field: `images.${index}.upload_id`, ...kept }
-        : { image_url, ...kept }
+        : { image_url, field: `images.${index}`, ...kept }
     })
     const first = placed.find(({ place = {} }) => isAtStart(place))
     if (!first) throw new Error('GenerateRequest let images without one at the start through.')
@@ -37,21 +37,24 @@ export function askedPictures(parsed: ParsedGenerateRequest, files: ReceivedFile
     const { place: _, ...image } = first
     return { image, others: placed.filter((picture) => picture !== first), request }
   }
-  const image = source(files.image, image_url, upload_id, 'upload_id')
+  const image = source(files.image, { image_url, upload_id }, { file: 'image', url: 'image_url', upload: 'upload_id' })
   if (!image) throw new Error('GenerateRequest let a request without a picture through.')
-  const end = source(files.end_image, end_image_url, end_upload_id, 'end_upload_id')
+  const end = source(
+    files.end_image,
+    { image_url: end_image_url, upload_id: end_upload_id },
+    { file: 'end_image', url: 'end_image_url', upload: 'end_upload_id' },
+  )
   return { image, ...(end ? { others: [{ ...end, place: { at: 'end' } }] } : {}), request }
 }
 
 function source(
   file: ReceivedFile | undefined,
-  image_url: string | undefined,
-  upload_id: string | undefined,
-  field: string,
+  { image_url, upload_id }: { readonly image_url: string | undefined; readonly upload_id: string | undefined },
+  fields: { readonly file: string; readonly url: string; readonly upload: string },
 ): PlacedSource | undefined {
-  if (file) return { upload_id: file.upload_id, digest: file.digest, field }
-  if (image_url !== undefined) return { image_url }
-  return upload_id === undefined ? undefined : { upload_id, field }
+  if (file) return { upload_id: file.upload_id, digest: file.digest, field: fields.file }
+  if (image_url !== undefined) return { image_url, field: fields.url }
+  return upload_id === undefined ? undefined : { upload_id, field: fields.upload }
 }
 
 function onlyOne(file: ReceivedFile | undefined, part: string, others: Readonly<Record<string, unknown>>): void {

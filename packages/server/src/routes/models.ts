@@ -1,5 +1,5 @@
 /** `GET /api/v1/models`: what can be asked for, within which limits, and whether a worker serves it now. */
-import { type Model, MODEL_LIMITS, ModelList, paths } from '@kinora/protocol'
+import { limitsOf, type Model, ModelList, paths } from '@kinora/protocol'
 import { json, type Route, route } from './route.ts'
 
 export const modelRoutes: readonly Route[] = [
@@ -13,7 +13,9 @@ export const modelRoutes: readonly Route[] = [
     async handle({ context }, { core }) {
       const models = await Promise.all(
         core.models.map(async (model, index): Promise<Model> => {
-          return { model, default: index === 0, available: await core.isServed(model), limits: MODEL_LIMITS }
+          const [available, abilities] = await Promise.all([core.isServed(model), core.abilitiesOf(model)])
+          const known = abilities ? { abilities } : {}
+          return { model, default: index === 0, available, ...known, limits: limitsOf(abilities) }
         }),
       )
       return context.json({ models } satisfies ModelList)

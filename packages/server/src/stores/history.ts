@@ -2,7 +2,7 @@
  * What BullMQ does not answer: who a job belongs to, a tenant's list, the snapshots of jobs that BullMQ has dropped, who holds which lease,
  * and whose turn it is.
  */
-import type { WebhookState } from '@kinora/protocol'
+import type { Abilities, WebhookState } from '@kinora/protocol'
 import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord, ListCursor } from '../jobs/record.ts'
 
 export interface History {
@@ -43,6 +43,10 @@ export interface History {
   sawWorker(model: string, moment: number): Promise<void>
   /** By model: when a worker was last seen by any of the processes that share the store. */
   workersSeen(): Promise<Map<string, number>>
+  /** A worker said what its checkpoint of this model can do: the last one's word is kept. */
+  announce(model: string, abilities: Abilities): Promise<void>
+  /** By model: what was announced last. */
+  announced(): Promise<Map<string, Abilities>>
 
   /** Drops what has outlived its time: leases, and entries where the history does not keep them for ever. */
   sweep(now: number): Promise<void>

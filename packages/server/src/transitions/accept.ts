@@ -22,7 +22,7 @@ import { isReady, type ReadyJob } from './line.ts'
 import type { TransitionParts } from './parts.ts'
 
 export function createAccept(parts: TransitionParts): Jobs['accept'] {
-  const { queues, history, reader, inputs, uploads, clock } = parts
+  const { queues, history, reader, inputs, uploads, abilities, clock } = parts
 
   return async (tenant, accepted, { idempotencyKey } = {}) => {
     const { image, others = [], request } = accepted
@@ -31,13 +31,15 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
     const hash = idempotencyKey === undefined ? undefined : requestHash(accepted, model)
 
     const sources = [image, ...others]
-    const pictures = await Promise.all(sources.map((source) => find(tenant, source)))
-    const missing = sources.find((_, index) => !pictures[index])
-    if (missing) {
-      // The same request may have found it, and made its job, before the upload was removed.
-      const before = hash === undefined ? null : await reach(() => history.get(jobId))
+    let pictures: readonly JobPicture[]
+    try {
+      await abilities.check(model, { ...request, pictures: sources.length }, others[0]?.field)
+      pictures = await Promise.all(sources.map((source) => find(tenant, source)))
+    } catch (error) {
+      // The same request may have made its job before the upload was removed, or another worker came.
+      const before = hash === undefined || !isRefused(error) ? null : await reach(() => history.get(jobId))
       if (before) return { job: await repeat(before, hash), repeated: true }
-      throw uploadNotFound(missing)
+      throw error
     }
 
     const { webhook_url, metadata, seed = randomInt(MAX_SEED + 1) } = request
@@ -51,7 +53,7 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
       settings: withoutUndefined(RequestedSettings.parse({ ...request, seed })),
       requested: withoutUndefined(AskedSettings.parse(request)),
       ...(metadata === undefined ? {} : { metadata }),
-      pictures: pictures.filter((picture) => picture !== null),
+      pictures,
       ...(webhook_url === undefined ? {} : { webhook_url }),
     }
     const { created, entry, priority } = await reach(() => history.register(record))
@@ -79,8 +81,8 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
     return waitingView(record, where === 'fetching')
   }
 
-  /** Where a picture comes from, looked at as far as that can be done at once; null for an upload that is not there. */
-  async function find(tenant: string, source: PlacedSource): Promise<JobPicture | null> {
+  /** Where a picture comes from, looked at as far as that can be done at once. @throws ApiError `upload_not_found` */
+  async function find(tenant: string, source: PlacedSource): Promise<JobPicture> {
     const { place, strength = 1 } = source
     const placed = { ...(place ? { place } : {}), ...(strength === 1 ? {} : { strength }) }
     if ('image_url' in source) return { from: { url: source.image_url }, ...placed }
@@ -88,8 +90,13 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
     const found = await uploads.find(key).catch((error: unknown) => {
       throw error instanceof StorageError && error.retryable ? storageUnavailable(error) : error
     })
-    return found && { from: { key, ...(found.checked ? { checked: found.checked } : {}) }, ...placed }
+    if (!found) throw uploadNotFound(source)
+    return { from: { key, ...(found.checked ? { checked: found.checked } : {}) }, ...placed }
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof ApiError && error.status < 500
 }
 
 function uploadNotFound({ place, field = 'upload_id' }: PlacedSource): ApiError {

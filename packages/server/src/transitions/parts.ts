@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { Inputs, UploadBook } from '../inputs/index.ts'
 import type { LeaseBook } from '../leases/lease-book.ts'
+import type { ModelAbilities } from '../models/abilities.ts'
 import type { Presence } from '../models/presence.ts'
 import type { Queues } from '../queues.ts'
 import type { Reader } from '../reading/reader.ts'
@@ -18,6 +19,8 @@ export interface TransitionParts {
   readonly inputs: Inputs<ReadyJob>
   readonly uploads: UploadBook
   readonly presence: Presence
+  /** What each model can do. */
+  readonly abilities: ModelAbilities
   /** The one way to end a job. */
   readonly end: End
   /** Leases by their id. */

@@ -146,6 +146,42 @@ describe('the original contract', () => {
     expect([answer.status, (await json(answer)).issues]).toMatchObject([400, [{ path }]])
   })
 
+  it('refuses what a model is known not to do, names those that may, and tells it in the list of models', async () => {
+    const models = async () => (await json(server.call(paths.models())))['models']
+    const end = { image_url: 'https://example.com/a.jpg', end_image_url: 'https://example.com/b.jpg' }
+    const refused = await server.post('/api/v1/generate', { ...end, model: 'camera' })
+    expect([refused.status, await json(refused)]).toMatchObject([
+      400,
+      {
+        code: 'invalid_request',
+        error: expect.stringMatching(/camera takes one picture.*ltx-video/),
+        issues: [{ path: 'end_image_url' }],
+      },
+    ])
+    const limits = { max_duration: 10, size_step: 32 }
+    expect(await models()).toMatchObject([
+      { model: 'camera', abilities: { images: false }, limits },
+      { model: 'ltx-video', limits },
+    ])
+
+    const abilities = { images: false, max_duration: 4, size_step: 64 }
+    await server.asWorker(paths.leases(), { model: 'ltx-video', worker: 'test', wait: 0, abilities })
+    expect(await models()).toMatchObject([
+      {},
+      { model: 'ltx-video', available: true, abilities, limits: { max_duration: 4, size_step: 64 } },
+    ])
+    for (const [fields, path] of [
+      [end, 'end_image_url'],
+      [{ image_url: end.image_url, duration: 5 }, 'duration'],
+      [{ image_url: end.image_url, duration: 4, width: 96, height: 64 }, 'width'],
+    ] as const) {
+      const answer = await server.post('/api/v1/generate', { duration: 4, ...fields, model: 'ltx-video' })
+      expect([answer.status, await json(answer)]).toMatchObject([400, { issues: [{ path }] }])
+    }
+    // Back to a checkpoint that takes them, for the tests that follow.
+    await server.asWorker(paths.leases(), { model: 'ltx-video', worker: 'test', wait: 0, abilities: { images: true } })
+  })
+
   it('refuses what is not JSON, and what is too much of it', async () => {
     const headers = { 'content-type': 'application/json' }
     const broken = await server.call('/api/v1/generate', { method: 'POST', headers, body: '{"image_url":' })

@@ -1,6 +1,6 @@
 /** What every store has to do: one suite, run on each of them with real parts around it. */
 import { randomUUID } from 'node:crypto'
-import { verifyWebhookSignature } from '@kinora/protocol'
+import { type Abilities, verifyWebhookSignature } from '@kinora/protocol'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPictureHosts, type PictureHosts } from '../services/picture-hosts.ts'
@@ -461,16 +461,16 @@ export function describeStore(
             { image_url: bench.url('/held.jpg'), place: { seconds: 2.5 }, strength: 0.4 },
             { upload_id: 'end-1', place: { at: 'end' as const } },
           ]
-          const { job } = await core.jobs.accept(TENANT, { ...request(bench.imageUrl), others })
+          const { job } = await core.jobs.accept(TENANT, { ...request(bench.imageUrl, { model: 'other' }), others })
           expect(job).toMatchObject({ status: 'queued', stage: 'fetching', attempt: 0 })
           expect(job).not.toHaveProperty('picture_url')
           const keys = [0, 1, 2].map((index) => inputKey(job.job_id, index))
           const lies = () => Promise.all(keys.map(async (key) => (await bench.storage.head(key)) !== null))
-          await expect.poll(lies).toEqual([true, false, true])
-          expect(await core.leases.claim({ model: 'camera', worker: 'test', wait: 0.05 })).toBeNull()
+          await expect.poll(lies, { timeout: 15_000 }).toEqual([true, false, true])
+          expect(await core.leases.claim({ model: 'other', worker: 'test', wait: 0.05 })).toBeNull()
 
           bench.letGo()
-          const lease = await claim(core)
+          const lease = await claim(core, 'other')
           const places = [
             { at: 'start', strength: 1 },
             { seconds: 2.5, strength: 0.4 },
@@ -490,9 +490,46 @@ export function describeStore(
           for (const key of [...keys, upload]) expect(await bench.storage.head(key)).toBeNull()
         })
 
+        it('keeps what a model was announced to do last, and holds requests to it', async () => {
+          const announce = (abilities: Abilities) =>
+            core.leases.claim({ model: 'other', worker: 'test', wait: 0.01, abilities })
+          const wanted = { ...request(bench.imageUrl, { model: 'other', duration: 9 }) }
+          expect(await core.abilitiesOf('other')).toBeUndefined()
+          await announce({ images: true, max_duration: 10 })
+          await announce({ images: false, max_duration: 8 })
+          await expect(core.jobs.accept(TENANT, wanted)).rejects.toMatchObject({
+            code: 'invalid_request',
+            message: expect.stringContaining('other makes at most 8 seconds. Ask for another: camera.'),
+            issues: [{ path: 'duration' }],
+          })
+          await core.close()
+          core = await bench.core(store.driver, { deliveryDelays: [0, 50, 100] })
+          await expect(core.abilitiesOf('other')).resolves.toEqual({ images: false, max_duration: 8 })
+
+          // A repeated request has its job, whatever its model does by now.
+          await announce({})
+          const key = randomUUID()
+          const { job } = await core.jobs.accept(TENANT, wanted, { idempotencyKey: key })
+          await announce({ max_duration: 2 })
+          const again = await core.jobs.accept(TENANT, wanted, { idempotencyKey: key })
+          expect(again).toMatchObject({ repeated: true, job: { job_id: job.job_id } })
+          await core.jobs.remove(TENANT, job.job_id)
+          await announce({})
+        })
+
+        it('ends a job that its worker refuses, at the first attempt', async () => {
+          const { job } = await core.jobs.accept(TENANT, request(bench.imageUrl, { duration: 10 }))
+          const lease = await claim(core)
+          expect(lease.job_id).toBe(job.job_id)
+          const refusal = { error: 'The video is too long.', error_code: 'invalid_settings', retryable: false }
+          expect(await core.leases.fail(lease.lease_id, refusal)).toMatchObject({ status: 'failed' })
+          const failed = { status: 'failed', error_code: 'invalid_settings', attempt: 1 }
+          expect(await core.jobs.get(TENANT, job.job_id)).toMatchObject(failed)
+        })
+
         it('says which of several pictures could not be had, and keeps none of them', async () => {
           const others = [{ image_url: bench.url('/missing.jpg'), place: { at: 'end' as const } }]
-          const { job } = await core.jobs.accept(TENANT, { ...request(bench.imageUrl), others })
+          const { job } = await core.jobs.accept(TENANT, { ...request(bench.imageUrl, { model: 'other' }), others })
           const failed = await reaches(core, TENANT, job.job_id, 'failed')
           expect(failed).toMatchObject({ error_code: 'image_unreachable', attempt: 0 })
           expect(failed.error_message).toMatch(/^The picture at the end: .*404/)
@@ -503,13 +540,13 @@ export function describeStore(
         it('knows a repeated request by all of its pictures', async () => {
           const key = randomUUID()
           const end = (strength: number) => ({
-            ...request(bench.imageUrl),
+            ...request(bench.imageUrl, { model: 'other' }),
             others: [{ image_url: bench.imageUrl, place: { at: 'end' as const }, strength }],
           })
           const { job } = await core.jobs.accept(TENANT, end(1), { idempotencyKey: key })
           const again = await core.jobs.accept(TENANT, end(1), { idempotencyKey: key })
           expect(again).toMatchObject({ repeated: true, job: { job_id: job.job_id } })
-          for (const other of [end(0.5), request(bench.imageUrl)]) {
+          for (const other of [end(0.5), request(bench.imageUrl, { model: 'other' })]) {
             await expect(core.jobs.accept(TENANT, other, { idempotencyKey: key })).rejects.toMatchObject({
               code: 'idempotency_mismatch',
             })

@@ -1,6 +1,6 @@
 /** The history in Redis: one hash a job, sorted sets for the lists. */
 import type { Redis } from 'ioredis'
-import type { WebhookState } from '@kinora/protocol'
+import type { Abilities, WebhookState } from '@kinora/protocol'
 import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord } from '../../jobs/record.ts'
 import { type History, LEASE_KEPT, MAX_PLACE } from '../history.ts'
 import { CLAIMED, FINISH, REGISTER, RESET_TURNS, SET_WEBHOOK } from './scripts.ts'
@@ -23,6 +23,7 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
     turns: (model: string) => `${prefix}:turns:${model}`,
     lease: (leaseId: string) => `${prefix}:lease:${leaseId}`,
     seen: `${prefix}:worker-seen`,
+    abilities: `${prefix}:abilities`,
   }
   const run = createRunner(redis)
 
@@ -124,6 +125,15 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
 
     async workersSeen() {
       return new Map(Object.entries(await redis.hgetall(key.seen)).map(([model, moment]) => [model, Number(moment)]))
+    },
+
+    async announce(model, abilities) {
+      await redis.hset(key.abilities, model, JSON.stringify(abilities))
+    },
+
+    async announced() {
+      const told = Object.entries(await redis.hgetall(key.abilities))
+      return new Map(told.map(([model, text]) => [model, JSON.parse(text) as Abilities]))
     },
 
     async sweep(now) {

@@ -1,5 +1,5 @@
 /** The history in SQL, for Postgres and for PGlite. */
-import type { WebhookState } from '@kinora/protocol'
+import type { Abilities, WebhookState } from '@kinora/protocol'
 import type { PgQueryable } from 'bullmq'
 import { gather } from '../gather.ts'
 import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord } from '../../jobs/record.ts'
@@ -183,6 +183,21 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
         'SELECT model, seen_at FROM kinora.worker_seen',
       )
       return new Map(rows.map((row) => [row.model, Number(row.seen_at)]))
+    },
+
+    async announce(model, abilities) {
+      await database.query(
+        `INSERT INTO kinora.abilities (model, told) VALUES ($1, $2::json)
+         ON CONFLICT (model) DO UPDATE SET told = EXCLUDED.told`,
+        [model, JSON.stringify(abilities)],
+      )
+    },
+
+    async announced() {
+      const { rows } = await database.query<{ model: string; told: Abilities }>(
+        'SELECT model, told FROM kinora.abilities',
+      )
+      return new Map(rows.map(({ model, told }) => [model, told]))
     },
 
     async sweep(now) {

@@ -33,6 +33,12 @@ CREATE TABLE IF NOT EXISTS kinora.lease (
 );
 CREATE INDEX IF NOT EXISTS lease_made ON kinora.lease (made_at);
 
+-- What each model's workers announced last.
+CREATE TABLE IF NOT EXISTS kinora.abilities (
+  model text PRIMARY KEY,
+  told  json NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS kinora.worker_seen (
   model   text PRIMARY KEY,
   seen_at bigint NOT NULL

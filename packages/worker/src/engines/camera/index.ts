@@ -4,7 +4,7 @@
  *     prompt → words → motion → path → a grid for each frame → GridSample in ONNX Runtime → frames
  */
 
-import { DURATION, FPS, MAX_FRAME_PIXELS, SIZE_STEP } from '@kinora/protocol'
+import { BUILT_IN_ABILITIES } from '@kinora/protocol'
 import { EngineError } from '../../failure.ts'
 import { SessionError } from '../../onnx/index.ts'
 import type { Engine } from '../engine.ts'
@@ -27,14 +27,7 @@ export async function createCameraEngine(options: CameraEngineOptions = {}): Pro
     name: 'camera',
     provider: 'cpu',
     defaults: {},
-    abilities: {
-      images: false,
-      audio: false,
-      size_step: SIZE_STEP,
-      max_duration: DURATION.max,
-      max_pixels: MAX_FRAME_PIXELS,
-      fps: { min: FPS.min, max: FPS.max },
-    },
+    abilities: BUILT_IN_ABILITIES.camera,
     async *generate({ picture, settings }, context) {
       const { width, height, num_frames, prompt, seed, duration } = settings
       const frame = { width, height }
