@@ -1,7 +1,7 @@
 /** Reads jobs: the live state from BullMQ, and what BullMQ has dropped from history. */
 import type { Job } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
-import { shownPictures } from '../jobs/placed-images.ts'
+import { shownPictures } from './placed-images.ts'
 import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
 import type { Snapshot } from '../jobs/request.ts'
 import type { VideoJob } from '../jobs/video-job.ts'

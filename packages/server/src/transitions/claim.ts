@@ -8,7 +8,7 @@
 import type { Lease } from '@kinora/protocol'
 import { InputError, storageUnavailable } from '../inputs/index.ts'
 import { inputKey, leaseKeys } from '../jobs/keys.ts'
-import { placedImages } from '../jobs/placed-images.ts'
+import { placedImages } from '../reading/placed-images.ts'
 import type { VideoJob, VideoProgress } from '../jobs/video-job.ts'
 import { attemptsUsed, progressOf } from '../jobs/view.ts'
 import type { ModelQueue } from '../queues.ts'

@@ -1,9 +1,9 @@
 /** A job's pictures as the wire shows them: signed URLs in our own storage, with places and strengths. */
 import type { Job, PlacedImage } from '@kinora/protocol'
 import type { Storage } from '../storage/index.ts'
-import { inputKey } from './keys.ts'
-import type { JobPicture } from './picture.ts'
-import type { JobRecord } from './record.ts'
+import { inputKey } from '../jobs/keys.ts'
+import type { JobPicture } from '../jobs/picture.ts'
+import type { JobRecord } from '../jobs/record.ts'
 
 /**
  * @param expiresIn seconds that the URLs live
