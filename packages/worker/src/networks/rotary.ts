@@ -1,6 +1,13 @@
 /** Rotary positions: the angles by which each token's query and key are turned (Su et al., arXiv 2104.09864). */
 
-import { float32Tensor, type Float32Tensor, type Graph, type Value } from '../onnx/index.ts'
+import {
+  elementCount,
+  float32Tensor,
+  type Float32Tensor,
+  type Graph,
+  type Int64Tensor,
+  type Value,
+} from '../onnx/index.ts'
 
 export interface RotaryConfig {
   /** Width of the transformer: all heads together, which share one list of frequencies. */
@@ -11,37 +18,77 @@ export interface RotaryConfig {
 }
 
 /**
- * Cosines and sines `[tokens, innerSize / 2]`, one angle for each pair of channels.
- *
- * The angle of axis a at frequency i is (2c/max - 1) · π/2 · theta^(i/(n-1)); channels run through the frequencies first, then through the axes. What
- * does not divide by twice the number of axes is left unturned, at the front.
+ * Angles as a graph takes them: rows for the few positions that there are, and which of them are each token's. All of the tokens' angles would be a
+ * hundred megabytes and more.
+ */
+export interface RotaryPositions {
+  /** `[positions, frequencies]`, as `sin`. */
+  readonly cos: Float32Tensor
+  readonly sin: Float32Tensor
+  /** `[tokens, axes]`: the row of each token's coordinate on each axis. */
+  readonly index: Int64Tensor
+}
+
+/**
+ * The angle of a coordinate c at frequency i is (2c/max - 1) · π/2 · theta^(i/(n-1)); the axes share the frequencies.
  * @param axes the coordinates of each axis, one a token
  */
-export function rotaryTables(
-  axes: readonly Float32Array[],
-  config: RotaryConfig,
-): { cos: Float32Tensor; sin: Float32Tensor } {
-  const { innerSize, maximumPositions, theta } = config
-  const pairs = innerSize / 2
-  const perAxis = Math.floor(innerSize / (2 * axes.length))
-  const unturned = pairs - perAxis * axes.length
-  const frequencies = rotaryFrequencies(perAxis, theta)
+export function rotaryPositions(axes: readonly Float32Array[], config: RotaryConfig): RotaryPositions {
   const tokens = axes[0]?.length ?? 0
-  const cos = float32Tensor([tokens, pairs], new Float32Array(tokens * pairs).fill(1))
-  const sin = float32Tensor([tokens, pairs])
+  const rows = new Map<number, bigint>()
+  const index = new BigInt64Array(tokens * axes.length)
   for (const [axis, values] of axes.entries()) {
-    const maximum = maximumPositions[axis] ?? Number.NaN
-    values.forEach((value, token) => {
+    const maximum = config.maximumPositions[axis] ?? Number.NaN
+    for (const [token, value] of values.entries()) {
       const position = Math.fround(Math.fround(Math.fround(value / maximum) * 2) - 1)
-      const first = token * pairs + unturned + axis
-      frequencies.forEach((frequency, index) => {
-        const angle = Math.fround(frequency * position)
-        cos.data[first + index * axes.length] = Math.cos(angle)
-        sin.data[first + index * axes.length] = Math.sin(angle)
-      })
-    })
+      const row = rows.get(position) ?? BigInt(rows.size)
+      rows.set(position, row)
+      index[token * axes.length + axis] = row
+    }
   }
-  return { cos, sin }
+  const frequencies = rotaryFrequencies(frequencyCount(config.innerSize, axes.length), config.theta)
+  const shape = [rows.size, frequencies.length]
+  const angles = new Float32Array(elementCount(shape))
+  for (const [row, position] of [...rows.keys()].entries())
+    angles.set(
+      frequencies.map((frequency) => frequency * position),
+      row * frequencies.length,
+    )
+  return {
+    cos: float32Tensor(shape, angles.map(Math.cos)),
+    sin: float32Tensor(shape, angles.map(Math.sin)),
+    index: { dtype: 'int64', shape: [tokens, axes.length], data: index },
+  }
+}
+
+/** Each axis has as many frequencies as go into half the width, shared evenly. */
+function frequencyCount(innerSize: number, axes: number): number {
+  return Math.floor(innerSize / (2 * axes))
+}
+
+/**
+ * Declares the inputs `cos`, `sin` and `rotary_index` (see {@link RotaryPositions}) and works the tables of all tokens out from them: cosines and sines
+ * `[tokens · heads, headSize / 2]`, one angle for each pair of channels and a row for each head. Channels run through the frequencies first, then through
+ * the axes. What does not divide by twice the number of axes is left unturned, at the front.
+ */
+export function rotaryTables(
+  g: Graph,
+  config: Pick<RotaryConfig, 'innerSize' | 'maximumPositions'>,
+  headSize: number,
+): { cos: Value; sin: Value } {
+  const axes = config.maximumPositions.length
+  const frequencies = frequencyCount(config.innerSize, axes)
+  const unturned = config.innerSize / 2 - frequencies * axes
+  const index = g.input('rotary_index', 'int64', ['tokens', axes])
+  const table = (name: 'cos' | 'sin', still: number) => {
+    const rows = g.gather(g.input(name, 'float32', ['positions', frequencies]), index, 0)
+    const turned = g.reshape(g.transpose(rows, [0, 2, 1]), [0, frequencies * axes])
+    if (unturned === 0) return g.reshape(turned, [-1, headSize / 2])
+    const shape = g.concat([g.sizeOf(index, 0), g.int64s([unturned])], 0)
+    const front = g.expand(g.constant('float32', [1, 1], [still]), shape)
+    return g.reshape(g.concat([front, turned], 1), [-1, headSize / 2])
+  }
+  return { cos: table('cos', 1), sin: table('sin', 0) }
 }
 
 /** π/2 · theta^(linspace(0, 1, count)), in float32 steps as torch takes them: the largest is 15708, where rounding moves the angle. */
@@ -58,7 +105,7 @@ function rotaryFrequencies(count: number, theta: number): Float32Array {
 /**
  * Turns queries or keys `[tokens, heads · headSize]`. Angles differ from head to head, so each head of each token is a position of its own: x is read
  * as `[1, tokens · heads, headSize]`. (One head of the whole width is the same sum, but CUDA's kernel has room for 1024 channels at most.)
- * @param cos `[tokens · heads, headSize / 2]`, as `sin`: see {@link perHead}
+ * @param cos `[tokens · heads, headSize / 2]`, as `sin`: see {@link rotaryTables}
  */
 export function rotate(g: Graph, x: Value, cos: Value, sin: Value, heads: number, headSize: number): Value {
   const apart = g.reshape(x, [1, -1, headSize])
@@ -69,9 +116,4 @@ export function rotate(g: Graph, x: Value, cos: Value, sin: Value, heads: number
     { domain: 'com.microsoft' },
   )
   return g.reshape(turned, [-1, heads * headSize])
-}
-
-/** A table `[tokens, innerSize / 2]` with one row for each head: `[tokens · heads, headSize / 2]`. */
-export function perHead(g: Graph, table: Value, headSize: number): Value {
-  return g.reshape(table, [-1, headSize / 2])
 }

@@ -2,7 +2,7 @@
 
 import type { QuantizedWeights } from '../../../networks/int8.ts'
 import type { BuiltGraph, ComputeType } from '../../../networks/network.ts'
-import { rotaryTables } from '../../../networks/rotary.ts'
+import { rotaryPositions } from '../../../networks/rotary.ts'
 import { SessionCache, type LoadableGraph } from '../../../networks/session-cache.ts'
 import type { Tensors } from '../../../networks/tensors.ts'
 import { distinctValues, timestepFeatures } from '../../../networks/timestep.ts'
@@ -99,7 +99,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
     vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute, provider })),
     vaeDecoder: loadable(vae.tensors, decoder),
   }
-  const tables = tablesOf(checkpoint)
+  const positions = positionsOf(checkpoint)
 
   return {
     checkpoint,
@@ -133,7 +133,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
         text,
         timestep_features: timestepFeatures(distinct.map((timestep) => timestep * scale)),
         timestep_index: index,
-        ...tables(coordinates),
+        ...positions(coordinates),
       }
       return float32Output(await room.run('transformer', load.transformer, inputs), 'velocity')
     },
@@ -190,21 +190,19 @@ function loadable(
 }
 
 /** Angles are computed once for each set of coordinates: they are the same at every step. */
-function tablesOf({
-  transformer: { config },
-}: Checkpoint): (coordinates: Coordinates) => { cos: Float32Tensor; sin: Float32Tensor } {
-  const known = new WeakMap<Coordinates, { cos: Float32Tensor; sin: Float32Tensor }>()
+function positionsOf({ transformer: { config } }: Checkpoint): (coordinates: Coordinates) => Record<string, Tensor> {
+  const known = new WeakMap<Coordinates, Record<string, Tensor>>()
   return (coordinates) => {
     const found = known.get(coordinates)
     if (found !== undefined) return found
-    const innerSize = config.heads * config.headSize
-    const computed = rotaryTables([coordinates.time, coordinates.y, coordinates.x], {
-      innerSize,
+    const { cos, sin, index } = rotaryPositions([coordinates.time, coordinates.y, coordinates.x], {
+      innerSize: config.heads * config.headSize,
       maximumPositions: config.maximumPositions,
       theta: config.theta,
     })
-    known.set(coordinates, computed)
-    return computed
+    const inputs = { cos, sin, rotary_index: index }
+    known.set(coordinates, inputs)
+    return inputs
   }
 }
 

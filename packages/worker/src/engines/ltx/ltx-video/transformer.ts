@@ -10,7 +10,7 @@ import { gated, modulationRows, scaleAndShift } from '../../../networks/adaln.ts
 import { attend } from '../../../networks/attention.ts'
 import type { BuiltGraph, GraphOptions } from '../../../networks/network.ts'
 import { Parameters, silu } from '../../../networks/parameters.ts'
-import { perHead, rotate } from '../../../networks/rotary.ts'
+import { rotaryTables, rotate } from '../../../networks/rotary.ts'
 import type { Tensors } from '../../../networks/tensors.ts'
 import { embedTimestep, timestepFeatureSize } from '../../../networks/timestep.ts'
 import { graph, type Value } from '../../../onnx/index.ts'
@@ -60,7 +60,7 @@ interface Conditioning {
 
 /**
  * Inputs: `latents` `[tokens, inChannels]`, `text` `[textTokens, captionChannels]`, `timestep_features` `[timesteps, 256]` of the distinct timesteps,
- * `timestep_index` `[tokens]` int64 into them, `cos` and `sin` `[tokens, size / 2]`. Output: `velocity` `[tokens, outChannels]`. All float32.
+ * `timestep_index` `[tokens]` int64 into them, and those of `rotaryTables`. Output: `velocity` `[tokens, outChannels]`. All float32 but the indices.
  */
 export function buildTransformer(config: TransformerConfig, tensors: Tensors, options: GraphOptions): BuiltGraph {
   const g = graph('transformer')
@@ -70,8 +70,6 @@ export function buildTransformer(config: TransformerConfig, tensors: Tensors, op
   const text = g.input('text', 'float32', ['text_tokens', config.captionChannels])
   const features = g.input('timestep_features', 'float32', ['timesteps', timestepFeatureSize])
   const timestepIndex = g.input('timestep_index', 'int64', ['tokens'])
-  const cos = g.input('cos', 'float32', ['tokens', size / 2])
-  const sin = g.input('sin', 'float32', ['tokens', size / 2])
 
   const embedded = embedTimestep(p, features, 'time_embed.emb.timestep_embedder', size)
   const modulation = g.reshape(g.cast(p.linear(silu(g, embedded), 'time_embed.linear', size, 6 * size), 'float32'), [
@@ -89,8 +87,7 @@ export function buildTransformer(config: TransformerConfig, tensors: Tensors, op
     modulation,
     timestepIndex,
     text: caption,
-    cos: perHead(g, cos, config.headSize),
-    sin: perHead(g, sin, config.headSize),
+    ...rotaryTables(g, { innerSize: size, maximumPositions: config.maximumPositions }, config.headSize),
   }
 
   let stream = g.cast(p.linear(latents, 'proj_in', config.inChannels, size), 'float32')
