@@ -34,6 +34,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'onnx',
     'networks',
     'flow',
+    'media',
     'failure.ts',
     'engines/ltx/coordinates.ts',
     'engines/ltx/latents.ts',

@@ -2,8 +2,11 @@
 
 import { checkSamples, type Frame } from './frame.ts'
 
-const [red, green, blue] = [0.2126, 0.7152, 0.0722]
-const chroma = { blue: 2 * (1 - blue), red: 2 * (1 - red) }
+/** What the colours are of brightness. */
+export const lumaShares = { red: 0.2126, green: 0.7152, blue: 0.0722 } as const
+const { red, green, blue } = lumaShares
+/** What differences to brightness are divided by, so that they reach from -1/2 to 1/2. */
+export const chroma = { blue: 2 * (1 - blue), red: 2 * (1 - red) } as const
 
 /** Luma of 8-bit RGB, 16..235, not rounded. */
 export function lumaOf(r: number, g: number, b: number): number {

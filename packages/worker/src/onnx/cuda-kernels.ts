@@ -76,6 +76,7 @@ const kernels: Readonly<Record<string, Kernel>> = {
   Mul: same(numbers),
   ReduceMean: placed([...withoutBfloat16, 'int32']),
   Reshape: placed(anything),
+  Round: same(withoutBfloat16),
   Shape: { inputs: ['T'], output: 'I', types: { T: anything, I: ['int64'] } },
   Sigmoid: same(withFloat64),
   SimplifiedLayerNormalization: {

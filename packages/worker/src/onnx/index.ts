@@ -16,13 +16,14 @@ export type { EncodedGraph } from './graph.ts'
 export type { Initializer, Value } from './model.ts'
 export { graph, Graph } from './operators.ts'
 export { detectProvider, type Provider, type ProviderChoice } from './provider.ts'
-export { float32Output, openSession, SessionError, type Session } from './sessions.ts'
+export { float32Output, int16Output, openSession, SessionError, type Session } from './sessions.ts'
 export {
   float32Tensor,
   int64Tensor,
   matrixSizes,
   videoSizes,
   type Float32Tensor,
+  type Int16Tensor,
   type Int64Tensor,
   type Tensor,
 } from './tensors.ts'

@@ -108,6 +108,8 @@ function toRuntime(tensor: Tensor): RuntimeTensor {
       return new runtime.Tensor('int64', tensor.data, tensor.shape)
     case 'int32':
       return new runtime.Tensor('int32', tensor.data, tensor.shape)
+    case 'int16':
+      return new runtime.Tensor('int16', tensor.data, tensor.shape)
     case 'uint8':
       return new runtime.Tensor('uint8', tensor.data, tensor.shape)
   }
@@ -118,6 +120,7 @@ function fromRuntime(name: string, value: OnnxValue): Tensor {
   if (data instanceof Float32Array) return { dtype: 'float32', shape, data }
   if (data instanceof BigInt64Array) return { dtype: 'int64', shape, data }
   if (data instanceof Int32Array) return { dtype: 'int32', shape, data }
+  if (data instanceof Int16Array) return { dtype: 'int16', shape, data }
   if (data instanceof Uint8Array) return { dtype: 'uint8', shape, data }
   throw new TypeError(`The output ${name} is of type ${value.type}; cast it to float32 in the graph.`)
 }
@@ -133,5 +136,15 @@ export function float32Output(
 ): Extract<Tensor, { dtype: 'float32' }> {
   const tensor = outputs[name]
   if (tensor?.dtype !== 'float32') throw new TypeError(`The run gave no float32 output named ${name}.`)
+  return tensor
+}
+
+/** The named int16 output of a run. @throws TypeError if there is none of that name and type */
+export function int16Output(
+  outputs: Readonly<Record<string, Tensor>>,
+  name: string,
+): Extract<Tensor, { dtype: 'int16' }> {
+  const tensor = outputs[name]
+  if (tensor?.dtype !== 'int16') throw new TypeError(`The run gave no int16 output named ${name}.`)
   return tensor
 }

@@ -20,6 +20,12 @@ export interface Int32Tensor {
   readonly data: Int32Array
 }
 
+export interface Int16Tensor {
+  readonly dtype: 'int16'
+  readonly shape: readonly number[]
+  readonly data: Int16Array
+}
+
 export interface Uint8Tensor {
   readonly dtype: 'uint8'
   readonly shape: readonly number[]
@@ -27,7 +33,7 @@ export interface Uint8Tensor {
 }
 
 /** Graph inputs and outputs are of these types only; half precision lives inside graphs, behind a Cast. */
-export type Tensor = Float32Tensor | Int64Tensor | Int32Tensor | Uint8Tensor
+export type Tensor = Float32Tensor | Int64Tensor | Int32Tensor | Int16Tensor | Uint8Tensor
 
 /** @throws RangeError where the number of elements does not fit the shape */
 export function float32Tensor(shape: readonly number[], data?: Float32Array | readonly number[]): Float32Tensor {

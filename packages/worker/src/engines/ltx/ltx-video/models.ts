@@ -10,6 +10,7 @@ import {
   elementCount,
   float32Output,
   float32Tensor,
+  int16Output,
   int64Tensor,
   type Float32Tensor,
   type Provider,
@@ -20,9 +21,11 @@ import { buildT5Encoder, relativeBuckets } from '../../../text/t5/encoder.ts'
 import { loadTokenizer } from '../../../text/t5/tokenizer.ts'
 import type { Coordinates } from '../coordinates.ts'
 import type { Posterior } from '../latents.ts'
-import type { VideoDecoder } from '../vae/decode-video.ts'
+import type { FrameDecoder } from '../vae/decode-frames.ts'
+import type { PixelDecoder } from '../vae/decode-video.ts'
 import { buildVaeDecoder } from '../vae/decoder.ts'
 import { buildVaeEncoder } from '../vae/encoder.ts'
+import { samplingInputs } from '../vae/frame-planes.ts'
 import { buildLatentUpsampler } from '../vae/latent-upsampler.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { Denoiser } from './denoise.ts'
@@ -54,7 +57,7 @@ export interface EncodedText {
   readonly ids: readonly number[]
 }
 
-export interface LtxModels extends VideoDecoder {
+export interface LtxModels extends PixelDecoder, FrameDecoder {
   readonly checkpoint: Checkpoint
   /** Tokens of a text, the end token included. */
   countTokens(text: string): number
@@ -98,8 +101,18 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
     ),
     vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute, provider })),
     vaeDecoder: loadable(vae.tensors, decoder),
+    frameDecoder: loadable(vae.tensors, () =>
+      buildVaeDecoder(vae.config, vae.tensors, { compute, provider }, 'planes'),
+    ),
   }
   const positions = positionsOf(checkpoint)
+  const decoderInputs = (latents: Float32Tensor, timestep: number, noises: readonly Float32Tensor[]) => ({
+    latents,
+    ...(vae.config.decoder.timestepConditioning && {
+      timestep_features: timestepFeatures([Math.fround(timestep) * checkpoint.decodeTimestepScale]),
+    }),
+    ...Object.fromEntries(decoder().noises.map(({ name }, index) => [name, noises[index]!])),
+  })
 
   return {
     checkpoint,
@@ -148,11 +161,13 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
       return decoder().noises
     },
     async decodeLatents(latents, timestep, noises) {
-      const named = Object.fromEntries(decoder().noises.map(({ name }, index) => [name, noises[index]!]))
-      const time = vae.config.decoder.timestepConditioning
-        ? { timestep_features: timestepFeatures([Math.fround(timestep) * checkpoint.decodeTimestepScale]) }
-        : {}
-      return float32Output(await room.run('VAE decoder', load.vaeDecoder, { latents, ...time, ...named }), 'pixels')
+      const inputs = decoderInputs(latents, timestep, noises)
+      return float32Output(await room.run('VAE decoder to pixels', load.vaeDecoder, inputs), 'pixels')
+    },
+    async decodePlanes(latents, timestep, noises, sampling) {
+      const inputs = { ...decoderInputs(latents, timestep, noises), ...samplingInputs(sampling) }
+      const outputs = await room.run('VAE decoder', load.frameDecoder, inputs)
+      return { luma: int16Output(outputs, 'luma').data, chroma: int16Output(outputs, 'chroma').data }
     },
     close: () => room.close(),
   }

@@ -4,9 +4,9 @@ import { seededDraws } from '../../../flow/draws.ts'
 import type { ComputeType } from '../../../networks/network.ts'
 import type { EngineRequest } from '../../engine.ts'
 import { tokenCount } from '../coordinates.ts'
-import { coverPicture, pictureToPixels, pixelsToFrames, resizePixels } from '../picture.ts'
+import { coverPicture, pictureToPixels } from '../picture.ts'
 import type { PassPlan, Pipeline, PipelineOptions, Precision, PreparedVideo } from '../pipeline.ts'
-import { decodeVideo } from '../vae/decode-video.ts'
+import { decodeFrames } from '../vae/decode-frames.ts'
 import { openCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { generateLatents, latentSize, passSizes, type VideoSettings } from './generate.ts'
 import { checkWeights, createModels, type LtxModels, type ModelOptions } from './models.ts'
@@ -85,16 +85,16 @@ function prepare(
       const latents = await generateLatents(models, settings, draws, hooks)
       hooks.onStage('decode')
       let frames = 0
-      const chunks = decodeVideo(models, latents, settings.recipe, draws, {
+      const decoded = decodeFrames(models, latents, settings.recipe, draws, {
+        width,
+        height,
         ...(decodeMemory !== undefined && { memory: decodeMemory }),
         onTile: (tile, tiles) => hooks.onDecode(tile / tiles),
       })
-      for await (const chunk of chunks) {
-        for (const frame of pixelsToFrames(resizePixels(chunk, width, height))) {
-          if (frames === request.settings.num_frames) break
-          frames++
-          yield frame
-        }
+      for await (const frame of decoded) {
+        if (frames === request.settings.num_frames) break
+        frames++
+        yield frame
       }
     },
   }

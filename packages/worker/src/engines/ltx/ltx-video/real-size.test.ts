@@ -142,6 +142,15 @@ test.each(['transformer-2b', 'transformer-13b'])('%s is known by its tensors alo
   expect(readTransformerConfig(new Fields('tensors', inferTransformer(tensors)))).toEqual(readTransformerConfig(config))
 })
 
+test.each(['float32', 'float16', 'bfloat16'] as const)(
+  'static check: CUDA has a kernel for every node of the %s decoder that ends in frames',
+  (compute) => {
+    const { config, tensors } = readManifest('vae-0.9.5')
+    const { graph } = buildVaeDecoder(readVaeConfig(config), tensors, { compute, provider: 'cuda' }, 'planes')
+    expect(missingCudaKernels(graph.model())).toEqual([])
+  },
+)
+
 /** The large matrices of a checkpoint in 8 bits, as the authors and others publish them. */
 describe.each(['transformer-2b', 'transformer-13b'])('%s in fp8', (name) => {
   const { config, tensors } = readManifest(name)

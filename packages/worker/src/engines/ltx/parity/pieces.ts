@@ -9,7 +9,8 @@ import { generateLatents, latentSize, type VideoSettings } from '../ltx-video/ge
 import type { LtxModels } from '../ltx-video/models.ts'
 import { passSigmas } from '../ltx-video/recipe.ts'
 import { pictureToPixels } from '../picture.ts'
-import { decodeVideo, type DecodeOptions } from '../vae/decode-video.ts'
+import { decodeVideo } from '../vae/decode-video.ts'
+import type { DecodeOptions } from '../vae/decoding.ts'
 import { compare, isWithin, type Bound, type Difference } from './compare.ts'
 import { recipeOf, type GoldenCase } from './golden.ts'
 

@@ -9,7 +9,8 @@ import { openCheckpoint } from '../ltx-video/checkpoint.ts'
 import { readVaeConfig } from '../ltx-video/diffusers-config.ts'
 import { createModels, type LtxModels } from '../ltx-video/models.ts'
 import { compare } from '../parity/compare.ts'
-import { decodeBytes, decodeVideo, type DecodeOptions } from './decode-video.ts'
+import { decodeVideo } from './decode-video.ts'
+import { decodeBytes, type DecodeOptions } from './decoding.ts'
 import { spans } from './tiles.ts'
 
 const fixtures = fileURLToPath(new URL('../../../../test/fixtures/ltx', import.meta.url))

@@ -4,8 +4,9 @@ import type { BuiltGraph, GraphOptions } from '../../../networks/network.ts'
 import { silu, Parameters } from '../../../networks/parameters.ts'
 import type { Tensors } from '../../../networks/tensors.ts'
 import { embedTimestep, timestepFeatureSize } from '../../../networks/timestep.ts'
-import { graph, type Value } from '../../../onnx/index.ts'
+import { graph, type Graph, type Value } from '../../../onnx/index.ts'
 import { channelsAfter, type VaeBlock, type VaeConfig } from './config.ts'
+import { framePlanes } from './frame-planes.ts'
 import { convolution, depthToSpace, modulate, pixelNorm, resnet, type Modulation } from './layers.ts'
 
 /** One of the noises that a decoder injects: `[H, W]` at this multiple of the latents' size. */
@@ -21,9 +22,15 @@ export interface BuiltDecoder extends BuiltGraph {
 
 /**
  * Inputs: `latents` `[1, C, f, h, w]`, denormalised; with timestep conditioning also `timestep_features` `[1, 256]`; with noise injection also
- * `noise.0`, `noise.1`, ... Output: `pixels` `[1, 3, 8(f-1)+1, 32h, 32w]`, about -1..1, not clamped.
+ * `noise.0`, `noise.1`, ... Output: `pixels` `[1, 3, 8(f-1)+1, 32h, 32w]`, about -1..1, not clamped; or, with inputs of their own, a video's planes
+ * (see {@link framePlanes}).
  */
-export function buildVaeDecoder(config: VaeConfig, tensors: Tensors, options: GraphOptions): BuiltDecoder {
+export function buildVaeDecoder(
+  config: VaeConfig,
+  tensors: Tensors,
+  options: GraphOptions,
+  end: 'pixels' | 'planes' = 'pixels',
+): BuiltDecoder {
   const g = graph('vae_decoder')
   const p = new Parameters(g, tensors, options)
   const { causal, channels, blocks, timestepConditioning } = config.decoder
@@ -56,9 +63,23 @@ export function buildVaeDecoder(config: VaeConfig, tensors: Tensors, options: Gr
     { causal },
   )
   const patch = [1, config.patchSize, config.patchSize] as const
-  const pixels = depthToSpace(g, g.cast(patches, 'float32'), config.pictureChannels, patch, [0, 1, 5, 2, 6, 4, 7, 3])
-  g.output('pixels', pixels, [1, config.pictureChannels, 'frames_out', 'height_out', 'width_out'])
+  const wide = g.cast(patches, 'float32')
+  if (end === 'planes') {
+    framePlanes(g, pixelsOfFrames(g, wide, config))
+  } else {
+    const pixels = depthToSpace(g, wide, config.pictureChannels, patch, [0, 1, 5, 2, 6, 4, 7, 3])
+    g.output('pixels', pixels, [1, config.pictureChannels, 'frames_out', 'height_out', 'width_out'])
+  }
   return { graph: g, used: p.used, noises }
+}
+
+/** Channels become neighbours, as in the pixels, but frame by frame: `[1, C·patch², F, h, w]` to `[F, C, H, W]`. */
+function pixelsOfFrames(g: Graph, x: Value, { pictureChannels, patchSize }: VaeConfig): Value {
+  const [frames, rows, columns] = [2, 3, 4].map((axis) => g.sizeOf(x, axis))
+  if (!frames || !rows || !columns) throw new Error('A video has three axes.')
+  const apart = g.reshape(x, g.concat([g.int64s([pictureChannels, patchSize, patchSize]), frames, rows, columns], 0))
+  const grown = [rows, columns].map((size) => g.mul(size, g.int64s([patchSize])))
+  return g.reshape(g.transpose(apart, [3, 0, 4, 2, 5, 1]), g.concat([frames, g.int64s([pictureChannels]), ...grown], 0))
 }
 
 function decoderBlock(
