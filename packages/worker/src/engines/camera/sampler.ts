@@ -1,64 +1,105 @@
-/** The ONNX graph that looks at the picture from a pose. */
+/** Looks at the picture from a pose: linear interpolation between its samples, a frame as yuv420p stores it. */
 
-import {
-  float32Tensor,
-  graph,
-  int64Tensor,
-  openSession,
-  type EncodedGraph,
-  type Float32Tensor,
-} from '../../onnx/index.ts'
-import type { Size } from '../../media/crop.ts'
-import { chroma, luma, sampleFeatures } from './grid.ts'
-import type { Planes } from './working-picture.ts'
+import type { Rectangle, Size } from '../../media/crop.ts'
+import type { Pose } from './path.ts'
+import { chroma, luma, type Sampling, type View, viewOf } from './sampling.ts'
+import type { Plane, Planes } from './working-picture.ts'
 
 /**
- * luma `[1, 1, h, w]` and chroma `[1, 2, h', w']` of the picture, features of their samples `[H * W, 5]` and `[H/2 * W/2, 5]`, matrix `[5, 2]`
- * → frame `[1.5 * H * W]`, bytes, as yuv420p stores them.
+ * One frame: luma `[height, width]`, then Cb and Cr `[height/2, width/2]`, a byte each.
  *
- * The planes come with 0.5 added to every sample, and the weights of a linear interpolation sum to 1: cutting off the fraction in the Cast
- * then rounds to the nearest, without a pass of its own.
+ * Loops over typed arrays: ONNX Runtime's GridSample takes two to three times as long on one thread, and does not use another for one channel.
  */
-export function cameraGraph(): EncodedGraph {
-  const g = graph('camera')
-  const matrix = g.input('matrix', 'float32', [5, 2])
-  const [y, cbcr] = (['luma', 'chroma'] as const).map((name) => {
-    const plane = g.input(name, 'float32', [1, name === 'luma' ? 1 : 2, `${name}_h`, `${name}_w`])
-    const features = g.input(`${name}_features`, 'float32', [`${name}_samples`, 5])
-    const shape = g.input(`${name}_grid_shape`, 'int64', [4])
-    const grid = g.reshape(g.matMul(features, matrix), shape)
-    const samples = g.gridSample(plane, grid, { mode: 'linear', padding: 'border' })
-    return g.reshape(g.cast(samples, 'uint8'), [-1])
-  })
-  if (y !== undefined && cbcr !== undefined) g.output('frame', g.concat([y, cbcr], 0), ['bytes'])
-  return g.encode()
+export function look(planes: Planes, frame: Size, pose: Pose, seen: Rectangle): Uint8Array {
+  const pixels = frame.width * frame.height
+  const result = new Uint8Array((pixels * 3) / 2)
+  const [y, cb, cr] = [
+    result.subarray(0, pixels),
+    result.subarray(pixels, (pixels * 5) / 4),
+    result.subarray((pixels * 5) / 4),
+  ]
+  sample(planes.luma, frame, luma, viewOf(pose, seen, planes.luma), [y])
+  sample(planes.chroma, frame, chroma, viewOf(pose, seen, planes.chroma), [cb, cr])
+  return result
 }
 
-export interface Sampler {
-  /** Looks at one picture for frames of one size. */
-  prepare(planes: Planes, frame: Size): (matrix: Float32Array) => Promise<Uint8Array>
-  close(): Promise<void>
+/** Columns between two places that are worked out; those between lie on a line. A frame's width is a multiple of it, and chroma's half too. */
+const BLOCK = 8
+/** Fixed point within a block: 20 bits of fraction, of which 8 weigh the neighbours. */
+const FRACTION = 20
+const ONE = 2 ** FRACTION
+
+function sample(plane: Plane, frame: Size, sampling: Sampling, view: View, outputs: readonly Uint8Array[]): void {
+  const [columns, rows] = [frame.width / sampling.step, frame.height / sampling.step]
+  const { width, height, stride } = plane
+  const half = frame.width / 2
+  const bend = view.depth / (1 + (frame.height / frame.width) ** 2)
+  const [lastX, lastY] = [width - 1, height - 1]
+  for (let row = 0; row < rows; row++) {
+    const v = (sampling.y + row * sampling.step - frame.height / 2) / half
+    let [fromX, fromY] = [0, 0]
+    for (let column = 0; column <= columns; column += BLOCK) {
+      const u = (sampling.x + column * sampling.step - half) / half
+      const near = 1 - bend * (u * u + v * v)
+      // Outside the plane lies what its border shows.
+      const toX = between(view.x + near * (view.acrossX * u + view.downX * v), lastX)
+      const toY = between(view.y + near * (view.acrossY * u + view.downY * v), lastY)
+      if (column > 0) {
+        const [left, top] = [Math.floor(fromX), Math.floor(fromY)]
+        const start = row * columns + column - BLOCK
+        for (let part = 0; part < outputs.length; part++) {
+          interpolate(
+            plane.parts[part]!,
+            stride,
+            top * stride + left,
+            Math.round((fromX - left) * ONE),
+            Math.round((fromY - top) * ONE),
+            Math.round(((toX - fromX) * ONE) / BLOCK),
+            Math.round(((toY - fromY) * ONE) / BLOCK),
+            outputs[part]!,
+            start,
+          )
+        }
+      }
+      fromX = toX
+      fromY = toY
+    }
+  }
 }
 
-export async function openSampler(threads: number): Promise<Sampler> {
-  // The arena spares the pages of each frame's buffers being mapped anew.
-  const session = await openSession(cameraGraph(), { arena: true, threads })
-  return {
-    prepare(planes, frame) {
-      const fixed: Record<string, Float32Tensor | ReturnType<typeof int64Tensor>> = {
-        luma: planes.luma,
-        chroma: planes.chroma,
-        luma_features: sampleFeatures(frame, luma),
-        chroma_features: sampleFeatures(frame, chroma),
-        luma_grid_shape: int64Tensor([4], [1, frame.height, frame.width, 2]),
-        chroma_grid_shape: int64Tensor([4], [1, frame.height / 2, frame.width / 2, 2]),
-      }
-      return async (matrix) => {
-        const { frame: result } = await session.run({ ...fixed, matrix: float32Tensor([5, 2], matrix) })
-        if (result?.dtype !== 'uint8') throw new TypeError('The camera graph gave no bytes.')
-        return result.data
-      }
-    },
-    close: () => session.close(),
+function between(value: number, last: number): number {
+  return value < 0 ? 0 : value > last ? last : value
+}
+
+/**
+ * A block of samples along a line.
+ *
+ * @param corner index of the sample to the upper left of the first place
+ * @param x how far the first place lies right of it, in fixed point; y: down
+ * @param stepX from one place to the next
+ */
+function interpolate(
+  samples: Uint16Array,
+  stride: number,
+  corner: number,
+  x: number,
+  y: number,
+  stepX: number,
+  stepY: number,
+  output: Uint8Array,
+  start: number,
+): void {
+  for (let index = start; index < start + BLOCK; index++) {
+    const right = (x >> (FRACTION - 8)) & 255
+    const down = (y >> (FRACTION - 8)) & 255
+    const at = corner + Math.imul(y >> FRACTION, stride) + (x >> FRACTION)
+    const left = samples[at]!
+    const leftBelow = samples[at + stride]!
+    const above = (left << 8) + Math.imul(samples[at + 1]! - left, right)
+    const below = (leftBelow << 8) + Math.imul(samples[at + stride + 1]! - leftBelow, right)
+    // Sixteenths times 2^16, rounded to the nearest level.
+    output[index] = ((above << 8) + Math.imul(below - above, down) + (1 << 19)) >> 20
+    x = (x + stepX) | 0
+    y = (y + stepY) | 0
   }
 }

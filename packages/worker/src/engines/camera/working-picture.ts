@@ -1,21 +1,29 @@
-/** The picture as the graph samples it: nothing in it is finer than the frame can show, and it has several samples for each of the frame's pixels. */
+/** The picture as the sampler reads it: nothing in it is finer than the frame can show, and it has several samples for each of the frame's pixels. */
 
 import { cropAndScale, type Rectangle, type Size } from '../../media/crop.ts'
 import { blueDifferenceOf, lumaOf, redDifferenceOf } from '../../media/frame-colour.ts'
 import type { Picture } from '../../media/frame.ts'
-import { float32Tensor, type Float32Tensor } from '../../onnx/index.ts'
 
 /** Samples for each pixel of the frame and axis: linear interpolation between so many blurs less than a twentieth at the finest detail. */
 const density = 3
-/** Above this many samples (100 MB as floats) the density gives way. */
+/** Above this many samples (20 MB) the density gives way. */
 const most = 9_000_000
 
-/** Brightness and colour of the picture, at the resolutions that luma and chroma of the video have; each sample plus 0.5 (see `cameraGraph`). */
+/** Samples of one resolution. */
+export interface Plane {
+  readonly width: number
+  readonly height: number
+  /** Samples from one row to the next: one more than the width, as each row and each column repeats its last, so that a place at the border has neighbours. */
+  readonly stride: number
+  /** `[height + 1, width + 1]` for each component, in 16ths of a level. */
+  readonly parts: readonly Uint16Array[]
+}
+
+/** Brightness and colour of the picture, at the resolutions that luma and chroma of the video have. */
 export interface Planes {
-  /** `[1, 1, h, w]` */
-  readonly luma: Float32Tensor
-  /** Cb and Cr, `[1, 2, h', w']` */
-  readonly chroma: Float32Tensor
+  readonly luma: Plane
+  /** Cb and Cr. */
+  readonly chroma: Plane
 }
 
 /**
@@ -25,7 +33,7 @@ export interface Planes {
 export async function workingPicture(picture: Picture, seen: Rectangle, widest: number, frame: Size): Promise<Planes> {
   const fine = await resample(picture, seen, frame.width / widest)
   const coarse = await resample(picture, seen, frame.width / 2 / widest)
-  return { luma: planes(fine, [lumaOf]), chroma: planes(coarse, [blueDifferenceOf, redDifferenceOf]) }
+  return { luma: plane(fine, [lumaOf]), chroma: plane(coarse, [blueDifferenceOf, redDifferenceOf]) }
 }
 
 /**
@@ -48,13 +56,19 @@ function scaled(size: Size, scale: number): Size {
 
 type Component = (r: number, g: number, b: number) => number
 
-function planes({ width, height, data }: Picture, components: readonly Component[]): Float32Tensor {
-  const count = width * height
-  const samples = new Float32Array(count * components.length)
-  for (const [index, component] of components.entries()) {
-    for (let pixel = 0, byte = 0, out = index * count; pixel < count; pixel++, byte += 3) {
-      samples[out++] = component(data[byte]!, data[byte + 1]!, data[byte + 2]!) + 0.5
+function plane({ width, height, data }: Picture, components: readonly Component[]): Plane {
+  const stride = width + 1
+  const parts = components.map((component) => {
+    const samples = new Uint16Array(stride * (height + 1))
+    for (let row = 0, byte = 0; row < height; row++) {
+      const start = row * stride
+      for (let column = 0; column < width; column++, byte += 3) {
+        samples[start + column] = component(data[byte]!, data[byte + 1]!, data[byte + 2]!) * 16 + 0.5
+      }
+      samples[start + width] = samples[start + width - 1]!
     }
-  }
-  return float32Tensor([1, components.length, height, width], samples)
+    samples.copyWithin(stride * height, stride * (height - 1), stride * height)
+    return samples
+  })
+  return { width, height, stride, parts }
 }
