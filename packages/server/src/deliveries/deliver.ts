@@ -101,15 +101,13 @@ export async function startDeliveries(options: DeliveriesOptions): Promise<Deliv
       body,
       maxRedirects: 0,
       timeout: ATTEMPT_TIMEOUT,
-      maxBytes: 1024 * 1024,
+      ignoreBody: true,
     }).catch((error: unknown) => {
       if (!(error instanceof FetchError)) throw error
-      // The receiver has the message, and answers at length.
-      if (error.code === 'too_large') return null
       const never = error.code === 'forbidden_address' || error.code === 'invalid_url'
       throw never ? new UnrecoverableError(error.message) : new AttemptError(error.message)
     })
-    if (!response || response.ok) return
+    if (response.ok) return
     if (response.status === 410) throw new UnrecoverableError('HTTP 410: the receiver wants no more of it')
     const redirect = response.status >= 300 && response.status < 400 ? ': redirects are not followed' : ''
     throw new AttemptError(

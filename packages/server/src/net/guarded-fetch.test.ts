@@ -182,6 +182,23 @@ describe('limits', () => {
     await expect(inside({ maxBytes: 1000 })(toServer())).rejects.toMatchObject({ code: 'too_large' })
   })
 
+  it('let the status decide before any of a body is looked at', async () => {
+    const drip =
+      (status: number, length: number): Handler =>
+      (_, response) => {
+        response.writeHead(status).write('x'.repeat(length))
+        const timer = setInterval(() => response.write('.'), 50)
+        response.on('close', () => clearInterval(timer))
+      }
+    for (const length of [1, 1_500_000]) {
+      handler = drip(500, length)
+      await expect(inside({ timeout: 500 })(toServer())).resolves.toMatchObject({ status: 500, ok: false })
+      handler = drip(200, length)
+      const taken = inside({ timeout: 500 })(toServer(), { ignoreBody: true })
+      await expect(taken).resolves.toMatchObject({ status: 200, body: new Uint8Array() })
+    }
+  })
+
   it('hold for the time until headers and for the time of the whole body', async () => {
     handler = () => {}
     await expect(inside({ timeout: 50 })(toServer())).rejects.toMatchObject({ code: 'timeout', retryable: true })

@@ -36,9 +36,11 @@ export interface GuardedRequest {
   readonly timeout?: number
   readonly maxBytes?: number
   readonly maxRedirects?: number
+  /** The status says it all: the answer's body is left aside, however long it is and whether it ends. Default false. */
+  readonly ignoreBody?: boolean
 }
 
-/** An answer, whatever its status; its body is complete. */
+/** An answer, whatever its status. A body is that of a success, and complete; what others say beside their status is left aside. */
 export interface GuardedResponse {
   readonly status: number
   readonly ok: boolean
@@ -54,6 +56,13 @@ export interface GuardedFetch {
   /** Ends idle connections, and those in use. */
   close(): Promise<void>
 }
+
+/** Bytes of an answer's body, unless the options say otherwise. */
+const MAX_BYTES = 1024 * 1024
+
+/** What of a body that is left aside is still taken in, so that the connection can be used again: bytes, and milliseconds. */
+const LEFTOVER_BYTES = 64 * 1024
+const LEFTOVER_TIME = 1000
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
@@ -98,7 +107,8 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
       checkLiteral(url, isAllowed)
       const here = url
       const asked = { method, headers, body, signal }
-      const response = await once(here, asked, init.maxBytes ?? options.maxBytes).catch((error: unknown) => {
+      const read = init.ignoreBody ? 'nothing' : (init.maxBytes ?? options.maxBytes ?? MAX_BYTES)
+      const response = await once(here, asked, read).catch((error: unknown) => {
         throw toFetchError(error, here, limit())
       })
       const location = response.headers.get('location')
@@ -125,7 +135,7 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
       body: string | Uint8Array | ReadableStream<Uint8Array> | undefined
       signal: AbortSignal
     },
-    maxBytes = 1024 * 1024,
+    read: number | 'nothing',
   ): Promise<GuardedResponse> {
     const response = await request(url, {
       dispatcher: agent,
@@ -140,19 +150,27 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
       for (const one of [value ?? []].flat()) headers.append(name, one)
     }
     const { statusCode: status } = response
+    const ok = status >= 200 && status < 300
     return {
       status,
-      ok: status >= 200 && status < 300,
+      ok,
       headers,
       url: url.href,
-      body: await read(response, url, maxBytes),
+      body: ok && read !== 'nothing' ? await readBody(response, url, read) : leaveAside(response),
     }
   }
 
   return Object.assign(guardedFetch, { close: () => agent.destroy() })
 }
 
-async function read(
+/** Nobody waits for the rest, and nothing that happens to it is an error. */
+function leaveAside({ body }: Pick<Dispatcher.ResponseData, 'body'>): Uint8Array {
+  body.on('error', () => undefined)
+  void body.dump({ limit: LEFTOVER_BYTES, signal: AbortSignal.timeout(LEFTOVER_TIME) }).catch(() => undefined)
+  return new Uint8Array()
+}
+
+async function readBody(
   response: Pick<Dispatcher.ResponseData, 'body' | 'headers'>,
   url: URL,
   maxBytes: number,

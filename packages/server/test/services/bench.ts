@@ -17,6 +17,9 @@ import type { StoreDriver } from '../../src/stores/store.ts'
 /** The smallest thing that begins like an mp4. */
 export const MP4 = Buffer.from('00000018667479706d703432000000006d703432', 'hex')
 
+/** What a receiver says at length, posted to at `/long…`: more than is taken in of any answer. */
+const LONG_ANSWER = 'x'.repeat(1_500_000)
+
 export interface Received {
   readonly path: string
   readonly headers: IncomingHttpHeaders
@@ -60,7 +63,7 @@ export async function createBench(): Promise<Bench> {
     request.on('end', () => {
       if (request.method === 'POST') {
         received.push({ path, headers: request.headers, body: Buffer.concat(chunks).toString() })
-        response.writeHead(planned.get(path)?.shift() ?? 200).end()
+        response.writeHead(planned.get(path)?.shift() ?? 200).end(path.startsWith('/long') ? LONG_ANSWER : '')
       } else if (path === '/picture.jpg') {
         response.writeHead(200, { 'content-type': 'image/jpeg' }).end(picture)
       } else if (path === '/held.jpg') {

@@ -371,12 +371,12 @@ export function describeStore(
         })
 
         it('sends the same message again until it is taken, and then no more', async () => {
-          bench.answers('/again', 500, 302)
-          const job = await add({ webhook_url: bench.url('/again') })
+          bench.answers('/long-again', 500, 302)
+          const job = await add({ webhook_url: bench.url('/long-again') })
           await core.leases.fail((await claim(core)).lease_id, { error: 'over', retryable: false })
-          await expect.poll(() => messages('/again').length, { timeout: 10_000 }).toBe(3)
-          expect(new Set(messages('/again').map((one) => one.body)).size).toBe(1)
-          expect(new Set(messages('/again').map((one) => one.headers['webhook-id'])).size).toBe(1)
+          await expect.poll(() => messages('/long-again').length, { timeout: 10_000 }).toBe(3)
+          expect(new Set(messages('/long-again').map((one) => one.body)).size).toBe(1)
+          expect(new Set(messages('/long-again').map((one) => one.headers['webhook-id'])).size).toBe(1)
           await expect
             .poll(async () => (await core.jobs.get(TENANT, job.job_id)).webhook)
             .toMatchObject({ status: 'delivered', attempts: 3 })

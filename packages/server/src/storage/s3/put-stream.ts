@@ -1,6 +1,7 @@
 /** Puts a stream of unknown length: S3 wants to know the length of a body, so it goes in parts, each held in memory while it is sent. */
 import type { S3Client } from '@aws-sdk/client-s3'
 import { StorageError } from '../storage.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { AwsSdk } from './load-sdk.ts'
 
 /** R2 wants all parts but the last of one size; S3 wants at least 5 MiB. */
@@ -13,11 +14,12 @@ export interface PutStreamInput {
   readonly key: string
   readonly contentType: string
   readonly maxBytes: number
+  readonly deadlines: Deadlines
 }
 
 /** @throws StorageError `too_large`; nothing is kept then */
 export async function putStream(body: ReadableStream<Uint8Array>, input: PutStreamInput): Promise<void> {
-  const { client, s3, bucket, key, contentType } = input
+  const { client, s3, bucket, key, contentType, deadlines } = input
   const target = { Bucket: bucket, Key: key }
   const parts = inParts(limited(body, input.maxBytes))
 
@@ -25,23 +27,27 @@ export async function putStream(body: ReadableStream<Uint8Array>, input: PutStre
   const second = first.done ? first : await parts.next()
   if (second.done) {
     const Body = first.done ? new Uint8Array() : first.value
-    await client.send(new s3.PutObjectCommand({ ...target, Body, ContentType: contentType }))
+    const command = new s3.PutObjectCommand({ ...target, Body, ContentType: contentType })
+    await client.send(command, deadlines.call(Body.byteLength))
     return
   }
 
-  const { UploadId } = await client.send(new s3.CreateMultipartUploadCommand({ ...target, ContentType: contentType }))
+  const create = new s3.CreateMultipartUploadCommand({ ...target, ContentType: contentType })
+  const { UploadId } = await client.send(create, deadlines.call())
   const upload = { ...target, UploadId }
   try {
     const done: { PartNumber: number; ETag: string | undefined }[] = []
     for (let part: IteratorResult<Uint8Array> = first; !part.done;) {
       const PartNumber = done.length + 1
-      const { ETag } = await client.send(new s3.UploadPartCommand({ ...upload, PartNumber, Body: part.value }))
+      const command = new s3.UploadPartCommand({ ...upload, PartNumber, Body: part.value })
+      const { ETag } = await client.send(command, deadlines.call(part.value.byteLength))
       done.push({ PartNumber, ETag })
       part = PartNumber === 1 ? second : await parts.next()
     }
-    await client.send(new s3.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: done } }))
+    const complete = new s3.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: done } })
+    await client.send(complete, deadlines.copy())
   } catch (error) {
-    await client.send(new s3.AbortMultipartUploadCommand(upload)).catch(() => undefined)
+    await client.send(new s3.AbortMultipartUploadCommand(upload), deadlines.call()).catch(() => undefined)
     throw error
   }
 }

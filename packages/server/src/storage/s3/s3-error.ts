@@ -27,6 +27,9 @@ export function isOther(error: unknown): boolean {
 
 export function toStorageError(error: unknown, bucket: string): StorageError {
   if (error instanceof StorageError) return error
+  if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')) {
+    return new StorageError('unavailable', `The bucket "${bucket}" did not answer in time.`, { cause: error })
+  }
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
   const reason = ADVICE[nameOf(error)] ?? code ?? (error instanceof Error ? error.message || error.name : String(error))
   return new StorageError('unavailable', `The bucket "${bucket}" cannot be used: ${reason}.`, { cause: error })

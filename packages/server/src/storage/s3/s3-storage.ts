@@ -2,6 +2,7 @@
 import type { HeadObjectCommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { checkKey, checkPrefix } from '../key.ts'
 import { type ListedObject, MAX_PRESIGN_SECONDS, type Storage, StorageError } from '../storage.ts'
+import { createDeadlines, type Deadlines } from './deadlines.ts'
 import { type AwsSdk, loadAwsSdk } from './load-sdk.ts'
 import { putStream } from './put-stream.ts'
 import { isAbsent, isOther, toStorageError } from './s3-error.ts'
@@ -25,19 +26,25 @@ export interface S3StorageOptions {
   readonly publicUrl?: string | undefined
   /** Stands before every key, to share a bucket: whole segments ending in `/`. */
   readonly prefix?: string | undefined
+  /**
+   * Milliseconds that one of three attempts of a call may take that moves no bytes; others get more. It bounds pauses inside an object to twelve times as
+   * much. Default 5000.
+   */
+  readonly timeout?: number | undefined
 }
 
 export function createS3Storage(options: S3StorageOptions): Storage {
   const { bucket, endpoint, publicEndpoint = endpoint } = options
   const prefix = checkPrefix(options.prefix ?? '')
+  const deadlines = createDeadlines(options.timeout ?? 5000)
   const at = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: prefix + checkKey(key) })
 
   let opened: Promise<{ sdk: AwsSdk; client: S3Client; signer: S3Client }> | undefined
   const open = () => {
     opened ??= loadAwsSdk().then((sdk) => ({
       sdk,
-      client: new sdk.s3.S3Client(clientConfig(options, endpoint)),
-      signer: new sdk.s3.S3Client(clientConfig(options, publicEndpoint)),
+      client: new sdk.s3.S3Client(clientConfig(options, endpoint, deadlines)),
+      signer: new sdk.s3.S3Client(clientConfig(options, publicEndpoint, deadlines)),
     }))
     return opened
   }
@@ -64,37 +71,40 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       call(async (client, s3) => {
         const target = at(key)
         if (!(body instanceof Uint8Array)) {
-          await putStream(body, { client, s3, bucket, key: target.Key, contentType, maxBytes })
+          await putStream(body, { client, s3, bucket, key: target.Key, contentType, maxBytes, deadlines })
         } else if (body.byteLength > maxBytes) {
           throw new StorageError('too_large', `The object is larger than the ${maxBytes} bytes that are allowed.`)
         } else {
-          await client.send(new s3.PutObjectCommand({ ...target, Body: body, ContentType: contentType }))
+          const command = new s3.PutObjectCommand({ ...target, Body: body, ContentType: contentType })
+          await client.send(command, deadlines.call(body.byteLength))
         }
         return expectHead(key)
       }),
 
     get: (key) =>
       call(async (client, s3) => {
+        // The client's own limits: a deadline of the call would also end the reading of the body.
         const found = await orNull(client.send(new s3.GetObjectCommand(at(key))))
         return found?.Body ? { ...describe(key, found), body: found.Body.transformToWebStream() } : null
       }),
 
     head: (key) =>
       call(async (client, s3) => {
-        const found = await orNull(client.send(new s3.HeadObjectCommand(at(key))))
+        const found = await orNull(client.send(new s3.HeadObjectCommand(at(key)), deadlines.call()))
         return found ? describe(key, found) : null
       }),
 
     delete: (key) =>
       call(async (client, s3) => {
-        await orNull(client.send(new s3.DeleteObjectCommand(at(key))))
+        await orNull(client.send(new s3.DeleteObjectCommand(at(key)), deadlines.call()))
       }),
 
     copy: (from, to) =>
       call(async (client, s3) => {
         const source = at(from)
         const command = new s3.CopyObjectCommand({ ...at(to), CopySource: encodeURI(`${bucket}/${source.Key}`) })
-        if (!(await orNull(client.send(command)))) throw new StorageError('not_found', `There is no object "${from}".`)
+        if (!(await orNull(client.send(command, deadlines.copy()))))
+          throw new StorageError('not_found', `There is no object "${from}".`)
         return expectHead(to)
       }),
 
@@ -108,7 +118,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
           MetadataDirective: 'REPLACE',
           ContentType: contentType,
         })
-        const copied = await orNull(client.send(command)).catch((error: unknown) => {
+        const copied = await orNull(client.send(command, deadlines.copy())).catch((error: unknown) => {
           if (isOther(error)) return null
           throw error
         })
@@ -131,7 +141,10 @@ export function createS3Storage(options: S3StorageOptions): Storage {
       do {
         const token = ContinuationToken
         const page = await call((client, s3) =>
-          client.send(new s3.ListObjectsV2Command({ Bucket: bucket, Prefix, ContinuationToken: token })),
+          client.send(
+            new s3.ListObjectsV2Command({ Bucket: bucket, Prefix, ContinuationToken: token }),
+            deadlines.call(),
+          ),
         )
         for (const { Key, Size, LastModified } of page.Contents ?? []) {
           if (Key === undefined) continue
@@ -178,7 +191,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
 
     check: () =>
       call(async (client, s3) => {
-        await client.send(new s3.HeadBucketCommand({ Bucket: bucket })).catch((error: unknown) => {
+        await client.send(new s3.HeadBucketCommand({ Bucket: bucket }), deadlines.call()).catch((error: unknown) => {
           // A HEAD has no body, so the bucket's absence comes without its usual name.
           throw isAbsent(error) ? Object.assign(new Error('NoSuchBucket'), { name: 'NoSuchBucket' }) : error
         })
@@ -208,7 +221,7 @@ export function createS3Storage(options: S3StorageOptions): Storage {
 /**
  * The SDK's defaults add a CRC32 of an empty body to presigned PUTs, and send streams in a framing that R2 and B2 refuse: WHEN_REQUIRED stops both.
  */
-function clientConfig(options: S3StorageOptions, endpoint: string | undefined): S3ClientConfig {
+function clientConfig(options: S3StorageOptions, endpoint: string | undefined, deadlines: Deadlines): S3ClientConfig {
   return {
     region: options.region ?? 'auto',
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -216,8 +229,7 @@ function clientConfig(options: S3StorageOptions, endpoint: string | undefined): 
     forcePathStyle: options.forcePathStyle ?? wantsPathStyle(endpoint),
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 3,
-    requestHandler: { connectionTimeout: 3000, requestTimeout: 60_000 },
+    ...deadlines.config,
   }
 }
 
