@@ -3,6 +3,7 @@ import { explained } from '@kinora/protocol'
 import type * as z from 'zod/mini'
 import { ApiError } from '../api-error.ts'
 import type { KinoraContext } from './context.ts'
+import { refuseUnstorable, withStorableTexts } from './texts.ts'
 
 /** Bytes of a JSON body: two prompts of the longest, every letter escaped. */
 export const MAX_JSON_BYTES = 256 * 1024
@@ -21,20 +22,25 @@ export function checkBody(context: KinoraContext, maxBytes: number): void {
   if (Number(context.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
 }
 
+export interface ReadOptions {
+  /** What becomes of texts that no store can keep: a request's are refused, a report's mended. Default `refused`. */
+  readonly unstorable?: 'refused' | 'mended'
+}
+
 /** @throws ApiError `invalid_request` naming each wrong field, `payload_too_large` */
 export async function readJson<Schema extends z.ZodMiniType>(
   context: KinoraContext,
   schema: Schema,
-  maxBytes = MAX_JSON_BYTES,
+  { unstorable = 'refused' }: ReadOptions = {},
 ): Promise<z.output<Schema>> {
-  const text = await readText(context, maxBytes)
+  const text = await readText(context, MAX_JSON_BYTES)
   let value: unknown
   try {
     value = text === '' ? {} : JSON.parse(text)
   } catch (cause) {
     throw new ApiError('invalid_request', 'The request body is not valid JSON.', { cause })
   }
-  return check(schema, value)
+  return check(schema, unstorable === 'mended' ? withStorableTexts(value) : value)
 }
 
 /** A body of announced length is read in one piece, which is quick; one of unknown length is counted as it comes. */
@@ -56,6 +62,7 @@ async function readText(context: KinoraContext, maxBytes: number): Promise<strin
 
 /** @throws ApiError `invalid_request` naming each wrong field */
 export function check<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
+  refuseUnstorable(value)
   const result = schema.safeParse(value, explained)
   if (result.success) return result.data
   const issues = result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }))

@@ -2,8 +2,9 @@
  * A route, all of it in one place: method, path, who may call it, what it takes and answers, and the handler. The server's routing and
  * its OpenAPI document both read it.
  */
-import type { ErrorCode, IdOf } from '@kinora/protocol'
+import { type ErrorCode, type IdOf, isStorableText } from '@kinora/protocol'
 import type * as z from 'zod/mini'
+import { ApiError } from '../api-error.ts'
 import type { Auth } from '../auth/guards.ts'
 import type { KinoraContext } from '../http/context.ts'
 import { check, MAX_JSON_BYTES, readJson } from '../http/body.ts'
@@ -74,12 +75,18 @@ export interface Route extends Described<string> {
   readonly answer: (context: KinoraContext, parts: RouteParts) => Response | Promise<Response>
 }
 
+interface Readable<Query extends Schema, Body extends Schema> {
+  readonly auth: Auth
+  readonly query?: Query
+  readonly body?: Body
+}
+
 /** What a handler has of a request. It has passed authorisation and the body's limit. */
 export class RouteRequest<Pattern extends string, Query extends Schema, Body extends Schema> {
   readonly context: KinoraContext
-  readonly #route: { readonly query?: Query; readonly body?: Body }
+  readonly #route: Readable<Query, Body>
 
-  constructor(context: KinoraContext, route: { readonly query?: Query; readonly body?: Body }) {
+  constructor(context: KinoraContext, route: Readable<Query, Body>) {
     this.context = context
     this.#route = route
   }
@@ -95,6 +102,7 @@ export class RouteRequest<Pattern extends string, Query extends Schema, Body ext
   id(name: IdOf<Pattern>): string {
     const id = this.context.req.param(name)
     if (id === undefined) throw new Error(`The route's path has no ":${name}".`)
+    if (!isStorableText(id)) throw new ApiError('not_found', 'Not found')
     return id
   }
 
@@ -107,7 +115,10 @@ export class RouteRequest<Pattern extends string, Query extends Schema, Body ext
   /** @throws ApiError `invalid_request` naming each wrong field */
   body(): Promise<z.output<Body>> {
     if (!this.#route.body) throw new Error('The route declares no body.')
-    return readJson(this.context, this.#route.body)
+    // What a worker tells of a job is worth more than a letter in it.
+    return readJson(this.context, this.#route.body, {
+      unstorable: this.#route.auth === 'apiKey' ? 'refused' : 'mended',
+    })
   }
 }
 
