@@ -5,10 +5,11 @@ import { DELIVERY_SCHEDULE } from './deliveries/schedule.ts'
 import { createSecrets } from './deliveries/secrets.ts'
 import { createEvents } from './events/events.ts'
 import { createHealth } from './health.ts'
-import { deliveryOptions } from './jobs/delivery.ts'
+import { deliveryOptions, DELIVERIES_KEPT, type Kept } from './jobs/delivery.ts'
 import { createInputs, createUploads } from './inputs/index.ts'
 import { createHubs } from './leases/hubs.ts'
 import { createLeaseBook } from './leases/lease-book.ts'
+import { createReports } from './leases/reports.ts'
 import { startMaintenance } from './maintenance.ts'
 import { createModelAbilities } from './models/abilities.ts'
 import { createPresence } from './models/presence.ts'
@@ -19,6 +20,7 @@ import { createCopyVideo } from './reading/copy-video.ts'
 import { createVideoUrl } from './reading/video-url.ts'
 import { createMonitor } from './stores/monitor.ts'
 import { createEnd } from './transitions/end.ts'
+import { createFollow } from './transitions/follow.ts'
 import { createLine, createRefuse, createTransitions } from './transitions/index.ts'
 import { createInputJobs } from './transitions/input-jobs.ts'
 import { giveBack } from './transitions/release.ts'
@@ -55,7 +57,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   }
 
   const store = await options.store.open({ logger, retention })
-  const { history } = store
+  const { history, states } = store
   const queues = await createQueues({ store, models, leaseDuration, logger }).catch(async (error: unknown) => {
     await store.close().catch(() => undefined)
     throw error
@@ -65,18 +67,15 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const abilities = createModelAbilities({ history, models, clock, logger })
   const secrets = createSecrets(options.webhooks)
   const uploads = createUploads({ storage, inspect: options.inspectImage })
-  const reader = createReader({ queues, history, storage, presence })
-  const kept = {
-    removeOnComplete: { age: retention.completed },
-    removeOnFail: { age: retention.failed },
-  }
-  const end = createEnd({
-    reader,
-    history,
-    queues,
-    clock,
-    deliveryOptions: deliveryOptions(schedule.length, kept),
-  })
+  const reader = createReader({ models, history, states, storage, presence, clock })
+  const kept = keptFor(retention.completed, retention.failed)
+  const deliveriesKept = keptFor(
+    Math.max(retention.completed, DELIVERIES_KEPT),
+    Math.max(retention.failed, DELIVERIES_KEPT),
+  )
+  const delivery = deliveryOptions(schedule.length, deliveriesKept)
+  const follow = createFollow({ queues, history, states, reader, storage, delivery, logger })
+  const end = createEnd({ states, reader, follow, clock })
   const inputs = await createInputs({
     bullmq: queues.bullmq,
     connection: queues.connection,
@@ -86,32 +85,36 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     inspect: options.inspectImage,
     jobs: createInputJobs({
       history,
-      line: createLine({ queues }, { retention, deliveryAttempts: schedule.length }),
-      refuse: createRefuse({ end, queues, reader }),
+      line: createLine(queues, kept),
+      refuse: createRefuse({ end, reader }),
     }),
     limits: options.inputs,
     logger,
   })
-  const leases = createLeaseBook({ queues, history, reader, presence, clock, leaseDuration })
+  const leases = createLeaseBook({ queues, history, states, reader, presence, clock, leaseDuration })
+  const reports = createReports({ history, queues, reader })
   const transitions = createTransitions({
     queues,
     history,
+    states,
     storage,
     reader,
     inputs,
     uploads,
-    presence,
     abilities,
     end,
+    follow,
     leases,
+    reports,
     logger,
     clock,
     leaseDuration,
   })
   const hubs = createHubs({ queues, presence, abilities, monitor, logger, prepare: transitions.claim, giveBack })
-  const events = createEvents({ queues, reader, history, clock, logger })
+  const events = createEvents({ queues, reader, history, states, logger })
   const deliveries = await startDeliveries({ queues, reader, history, secrets, fetch, schedule, logger, clock })
-  const maintenance = startMaintenance({ queues, history, reader, inputs, end, retention, clock, logger })
+  const maintenance = startMaintenance({ queues, history, states, reader, inputs, end, kept, deliveriesKept, logger })
+  follow.start()
   for (const model of queues.all) {
     model.worker.on('stalled', (jobId) => {
       transitions.stalled(model, jobId).catch((error: unknown) => logger.warn({ job_id: jobId, error }, 'a dead lease'))
@@ -147,6 +150,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     close() {
       closing ??= (async () => {
         maintenance.close()
+        follow.close()
         hubs.close()
         // With the store down several of these would wait for ever.
         await within(CLOSE_WITHIN, async () => {
@@ -162,6 +166,10 @@ export async function createCore(options: CoreOptions): Promise<Core> {
       return closing
     },
   }
+}
+
+function keptFor(completed: number, failed: number): Kept {
+  return { removeOnComplete: { age: completed }, removeOnFail: { age: failed } }
 }
 
 async function within(milliseconds: number, work: () => Promise<void>): Promise<void> {

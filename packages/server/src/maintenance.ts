@@ -1,9 +1,11 @@
 /** What the server does by itself, once a minute: keeps ends that a crash left unwritten, ends what nobody will, drops what is too old. */
 import type { Logger } from 'pino'
 import type { Inputs } from './inputs/index.ts'
-import type { Queues } from './queues.ts'
-import type { Reader } from './reading/reader.ts'
+import type { Kept } from './jobs/delivery.ts'
+import type { Queues, VideoQueue } from './queues.ts'
+import type { KnownJob, Reader } from './reading/reader.ts'
 import type { History } from './stores/history.ts'
+import type { JobStates } from './stores/states.ts'
 import type { End } from './transitions/end.ts'
 import { isReady, type ReadyJob } from './transitions/line.ts'
 
@@ -27,11 +29,13 @@ const TURNS_RESET_ABOVE = 1_000_000
 export interface MaintenanceOptions {
   readonly queues: Queues
   readonly history: History
+  readonly states: Pick<JobStates, 'now'>
   readonly reader: Reader
   readonly inputs: Pick<Inputs<ReadyJob>, 'begin'>
   readonly end: End
-  readonly retention: { readonly completed: number; readonly failed: number }
-  readonly clock: () => number
+  /** How long BullMQ keeps ended jobs, and deliveries. */
+  readonly kept: Kept
+  readonly deliveriesKept: Kept
   readonly logger: Logger
 }
 
@@ -42,59 +46,43 @@ export interface Maintenance {
 }
 
 export function startMaintenance(options: MaintenanceOptions): Maintenance {
-  const { queues, history, reader, inputs, end, retention, clock, logger } = options
+  const { queues, history, states, reader, inputs, end, kept, deliveriesKept, logger } = options
 
   async function run(): Promise<void> {
     // Ends are kept before the queue is allowed to drop their jobs.
-    for (const jobId of await history.open({ limit: BATCH })) await keep(jobId)
-    for (const { queue } of queues.all) {
-      await queue.clean(retention.completed * 1000, BATCH, 'completed')
-      await queue.clean(retention.failed * 1000, BATCH, 'failed')
-    }
-    await queues.deliveries.clean(retention.completed * 1000, BATCH, 'completed')
-    await queues.deliveries.clean(retention.failed * 1000, BATCH, 'failed')
+    const now = await states.now()
+    const records = await Promise.all((await history.open({ limit: BATCH })).map(reader.record))
+    const served = records.flatMap((record) => (record && queues.models.includes(record.model) ? [record] : []))
+    // Whatever BullMQ has ended without an outcome gets one when it is read.
+    for (const known of await reader.read(served))
+      if (known && !known.entry.final && !known.live) await keep(known, now)
+    for (const { queue } of queues.all) await clean(queue, kept)
+    await clean(queues.deliveries, deliveriesKept)
     for (const { model, queue } of queues.all) {
       const { waiting, prioritized, delayed } = await queue.getJobCounts('waiting', 'prioritized', 'delayed')
       if ((waiting ?? 0) + (prioritized ?? 0) + (delayed ?? 0) === 0) await history.resetTurns(model, TURNS_RESET_ABOVE)
     }
-    await history.sweep(clock())
+    await history.sweep(now)
   }
 
-  async function keep(jobId: string): Promise<void> {
-    const record = await reader.record(jobId)
-    if (!record || !queues.models.includes(record.model)) return
-    const live = await reader.live(record)
-    if (!live) {
-      const age = clock() - record.created_at
-      if (isReady(record)) {
-        // A server died between the record and the queue, or the queue lost it. One whose pictures are being fetched is not changed by this.
-        if (age >= UNQUEUED_AFTER && !(await history.get(jobId))?.final) await inputs.begin(record, HEAD)
-        return
-      }
-      if (age < ORPHAN_AFTER) return
-      logger.error({ job_id: jobId }, 'the queue does not know this job any more')
-      const now = clock()
-      await history.finish(jobId, {
-        job: {
-          job_id: jobId,
-          status: 'failed',
-          error_message:
-            'The queue does not know this job any more: its data was lost, or it was never queued. Send it again.',
-          error_code: 'internal_error',
-          created_at: new Date(record.created_at).toISOString(),
-          completed_at: new Date(now).toISOString(),
-          model: record.model,
-          attempt: 0,
-          ...record.settings,
-        },
-        finished_at: now,
-      })
+  async function clean(queue: Pick<VideoQueue, 'clean'>, { removeOnComplete, removeOnFail }: Kept): Promise<void> {
+    await queue.clean(removeOnComplete.age * 1000, BATCH, 'completed')
+    await queue.clean(removeOnFail.age * 1000, BATCH, 'failed')
+  }
+
+  /** A server died between the record and the queue, or the queue lost the job. One whose pictures are being fetched is not changed by this. */
+  async function keep(known: KnownJob, now: number): Promise<void> {
+    const { record } = known.entry
+    const age = now - record.created_at
+    if (isReady(record)) {
+      if (age >= UNQUEUED_AFTER) await inputs.begin(record, HEAD)
       return
     }
-    if (live.state === 'waiting' && live.bull.data.canceled_at !== undefined) {
-      await end.anyway('cancel', { model: live.queue, jobId }, { status: 'canceled' })
-    }
-    await reader.keepEnd(jobId)
+    if (age < ORPHAN_AFTER) return
+    logger.error({ job_id: record.job_id }, 'the queue does not know this job any more')
+    const message =
+      'The queue does not know this job any more: its data was lost, or it was never queued. Send it again.'
+    await end.anyway('refuse', known, { status: 'failed', code: 'internal_error', message }, { nobodys: true })
   }
 
   async function runQuietly(): Promise<void> {

@@ -13,8 +13,10 @@ import {
 import type { Logger } from 'pino'
 import { ApiError } from './api-error.ts'
 import { DELIVERY_QUEUE, type DeliveryData } from './jobs/delivery.ts'
-import { queueName, type VideoData, type VideoProgress, type VideoResult } from './jobs/video-job.ts'
+import type { VideoProgress } from './jobs/record.ts'
+import { queueName, type VideoData, type VideoResult } from './jobs/video-job.ts'
 import { gather } from './stores/gather.ts'
+import { CHANGED } from './stores/states.ts'
 import type { Store, StoreConnection } from './stores/store.ts'
 
 export type VideoQueue = Queue<
@@ -54,6 +56,8 @@ export interface Queues {
   readonly models: readonly string[]
   /** @throws ApiError `unknown_model` */
   of(model: string): ModelQueue
+  /** By BullMQ's name of the queue; undefined for a model that is no more served. */
+  find(name: string): ModelQueue | undefined
   readonly all: readonly ModelQueue[]
   readonly deliveries: DeliveryQueue
   /** Adds a tree of jobs that have ids of their own; those that come at the same time go to the store together. Adding twice is adding once. */
@@ -66,9 +70,6 @@ export interface Queues {
   closeWorkers(): Promise<void>
   closeQueues(): Promise<void>
 }
-
-/** The event that {@link ModelQueue.announce} publishes. */
-export const CHANGED = 'kinora-changed'
 
 export interface QueuesOptions {
   readonly store: Store
@@ -107,7 +108,7 @@ export async function createQueues({ store, models, leaseDuration, logger }: Que
       name,
       queue,
       worker,
-      announce: (jobId) => producer.publishEvent({ eventName: CHANGED, jobId }, 10_000),
+      announce: (jobId) => producer.publishEvent({ eventName: CHANGED, jobIds: JSON.stringify([jobId]) }, 10_000),
     })
   }
   const deliveries: DeliveryQueue = new bullmq.Queue<DeliveryData, unknown>(DELIVERY_QUEUE, { connection })
@@ -130,6 +131,7 @@ export async function createQueues({ store, models, leaseDuration, logger }: Que
         issues: [{ path: 'model', message: `must be one of ${models.join(', ')}` }],
       })
     },
+    find: (name) => all.find((one) => one.name === name),
     all,
     deliveries,
     add: gather<FlowJob, void>({

@@ -1,4 +1,4 @@
-/** Sends webhooks. A delivery is an ordinary BullMQ job, released by the end of the job it is about; each attempt sends the same signed message. */
+/** Sends webhooks. A delivery is an ordinary BullMQ job, added when the job it is about has ended; each attempt sends the same signed message. */
 import { type IQueueBackend, type Job as BullJob, UnrecoverableError, type Worker } from 'bullmq'
 import { parseRetryAfter, WEBHOOK_HEADERS, signWebhook, webhookPayload, type WebhookState } from '@kinora/protocol'
 import type { Logger } from 'pino'
@@ -6,7 +6,7 @@ import { DELIVERY_QUEUE, type DeliveryData } from '../jobs/delivery.ts'
 import { hasEnded } from '../jobs/view.ts'
 import { FetchError, type GuardedFetch } from '../net/index.ts'
 import type { Queues } from '../queues.ts'
-import type { Reader } from '../reading/reader.ts'
+import { ifThere, type Reader } from '../reading/reader.ts'
 import type { History } from '../stores/history.ts'
 import type { StoreConnection } from '../stores/store.ts'
 import { nextDelay } from './schedule.ts'
@@ -77,11 +77,9 @@ export async function startDeliveries(options: DeliveriesOptions): Promise<Deliv
 
   /** The message as it is sent from now on, with the URLs signed now. */
   async function freeze(job: DeliveryJob): Promise<string | null> {
-    const view = await reader.keepEnd(job.data.job_id)
-    const entry = await history.get(job.data.job_id)
-    const ended = entry?.final ?? view
-    if (!entry || !ended) return null
-    const { webhook: _, ...wire } = await reader.present(entry, ended)
+    const known = await ifThere(reader.known(job.data.job_id))
+    if (!known) return null
+    const { webhook: _, ...wire } = await reader.present(known)
     if (!hasEnded(wire)) throw new AttemptError('the job has not ended yet')
     const body = JSON.stringify(webhookPayload(wire, new Date(clock()).toISOString()))
     await job.updateData({ ...job.data, body })

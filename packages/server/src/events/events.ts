@@ -2,31 +2,33 @@
  * Streams of snapshots. The queue's events only wake the reader, for they can be lost: a job that somebody listens to is read when an event
  * names it, and every second and a half besides. There is one listener for each queue and process, however many subscribers there are.
  */
-import { isFinal } from '@kinora/protocol'
+import { isFinal, type JobStatus } from '@kinora/protocol'
 import type { IQueueBackend, QueueEvents } from 'bullmq'
 import type { Logger } from 'pino'
 import type { Events } from '../core.ts'
 import type { Snapshot } from '../jobs/request.ts'
 import type { VideoResult } from '../jobs/video-job.ts'
-import { CHANGED, type Queues } from '../queues.ts'
-import type { Reader } from '../reading/reader.ts'
+import type { Queues } from '../queues.ts'
+import { notFound, type Reader, type TenantSnapshot } from '../reading/reader.ts'
 import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
+import { CHANGED, type JobStates } from '../stores/states.ts'
 import type { StoreConnection } from '../stores/store.ts'
 import { createChannel, type Channel } from './channel.ts'
+import { createReads } from './reads.ts'
 
-/** Milliseconds between two rounds of reading, and jobs read at a time. */
+/** Milliseconds between two rounds of reading. */
 const ROUND_EVERY = 1500
-const AT_ONCE = 32
 
 /** Jobs that a tenant's stream begins with, and that may end between two rounds. */
 const MAX_OPEN = 500
 
-/** Milliseconds that clocks of several servers may differ. */
-const CLOCKS_APART = 5000
+/** Milliseconds that an ending may become visible after the moment that the store gave it: a statement takes no longer. */
+const LATE = 5000
 
-/** Queued jobs whose change no event told are read in every so many rounds. */
+/** Queued jobs whose change no event told are read in every so many rounds, unless there are few. */
 const QUEUED_EVERY = 4
+const FEW = 32
 
 const WAKING = [
   'waiting',
@@ -41,11 +43,11 @@ const WAKING = [
 ] as const
 
 export interface EventsOptions {
-  readonly queues: Queues
-  readonly reader: Reader
-  readonly history: History
-  readonly clock: () => number
-  readonly logger: Logger
+  readonly queues: Pick<Queues, 'all' | 'listen'>
+  readonly reader: Pick<Reader, 'record' | 'snapshots'>
+  readonly history: Pick<History, 'open' | 'endedSince'>
+  readonly states: Pick<JobStates, 'now'>
+  readonly logger: Pick<Logger, 'debug'>
 }
 
 export interface EventService extends Events {
@@ -56,12 +58,14 @@ export interface EventService extends Events {
 
 /** Everybody who listens to one job. */
 interface Watch {
-  readonly jobId: string
-  readonly channels: Set<Channel<Snapshot>>
-  last: Snapshot | undefined
-  reading: boolean
-  /** An event came while it was being read. */
-  again: boolean
+  readonly listeners: Set<Listener>
+  status: JobStatus | undefined
+}
+
+interface Listener {
+  readonly channel: Channel<Snapshot>
+  /** The revision it was told last. */
+  told: string | undefined
 }
 
 /** One subscriber to all of a tenant's jobs. */
@@ -70,13 +74,14 @@ interface TenantWatch {
   readonly channel: Channel<Snapshot>
   /** What it has been told of each open job. */
   readonly told: Map<string, string>
-  /** Up to when it knows what has ended. */
+  /** Up to when it knows what has ended, by the store's clock. */
   since: number
 }
 
-export function createEvents({ queues, reader, history, clock, logger }: EventsOptions): EventService {
+export function createEvents({ queues, reader, history, states, logger }: EventsOptions): EventService {
   const watches = new Map<string, Watch>()
   const tenants = new Set<TenantWatch>()
+  const reads = createReads(reader, tell)
   let listeners: QueueEvents<VideoResult, IQueueBackend, StoreConnection>[] = []
   let timer: NodeJS.Timeout | undefined
   let inRound = false
@@ -88,7 +93,7 @@ export function createEvents({ queues, reader, history, clock, logger }: EventsO
     if (listeners.length === 0) {
       listeners = queues.all.map((model) => {
         const events = queues.listen(model)
-        for (const name of WAKING) events.on(name as 'waiting', ({ jobId }: { jobId: string }) => wake(jobId))
+        for (const name of WAKING) events.on(name as 'waiting', (event: WakingEvent) => idsOf(event).forEach(wake))
         return events
       })
     }
@@ -102,70 +107,40 @@ export function createEvents({ queues, reader, history, clock, logger }: EventsO
   }
 
   function wake(jobId: string): void {
+    readWanted(jobId).catch((error: unknown) =>
+      logger.debug({ job_id: jobId, error: error instanceof Error ? error.message : error }, 'events: read again soon'),
+    )
+  }
+
+  async function readWanted(jobId: string): Promise<void> {
+    if (watches.has(jobId) || (await isTenantListening(jobId))) await reads.look(jobId)
+  }
+
+  async function isTenantListening(jobId: string): Promise<boolean> {
+    if (tenants.size === 0) return false
+    const record = await reader.record(jobId)
+    return [...tenants].some(({ tenant }) => tenant === record?.tenant)
+  }
+
+  function tell(jobId: string, snapshot: TenantSnapshot | null): void {
     const watch = watches.get(jobId)
-    if (watch) void readWatch(watch)
-    if (tenants.size > 0) void tellTenants(jobId)
+    if (watch) tellListeners(watch, snapshot)
+    if (!snapshot) return
+    for (const one of tenants) if (one.tenant === snapshot.tenant) tellTenant(one, snapshot)
   }
 
-  async function runRound(): Promise<void> {
-    if (inRound) return
-    inRound = true
-    round++
-    try {
-      const due = [...watches.values()].filter(
-        ({ last }) =>
-          last === undefined || last.job.status !== 'queued' || round % QUEUED_EVERY === 0 || watches.size <= AT_ONCE,
-      )
-      await inParallel(due, AT_ONCE, readWatch)
-      if (tenants.size > 0) await roundOfTenants()
-    } catch (error) {
-      logger.debug({ error: error instanceof Error ? error.message : error }, 'events: the next round tries again')
-    } finally {
-      inRound = false
+  function tellListeners(watch: Watch, snapshot: TenantSnapshot | null): void {
+    watch.status = snapshot?.job.status
+    for (const listener of watch.listeners) {
+      if (snapshot && listener.told !== snapshot.revision) {
+        listener.told = snapshot.revision
+        listener.channel.push({ revision: snapshot.revision, job: snapshot.job })
+      }
+      if (!snapshot || isFinal(snapshot.job.status)) listener.channel.end()
     }
   }
 
-  /** One read after the other for each job, so that no older snapshot follows a newer one. */
-  async function readWatch(watch: Watch): Promise<void> {
-    if (watch.reading) {
-      watch.again = true
-      return
-    }
-    watch.reading = true
-    try {
-      do {
-        watch.again = false
-        const snapshot = await reader.snapshot(watch.jobId)
-        if (snapshot && watch.last?.revision === snapshot.revision) continue
-        if (snapshot) watch.last = snapshot
-        for (const channel of watch.channels) {
-          if (snapshot) channel.push(snapshot)
-          if (!snapshot || isFinal(snapshot.job.status)) channel.end()
-        }
-      } while (watch.again && watch.channels.size > 0)
-    } catch (error) {
-      logger.debug(
-        { job_id: watch.jobId, error: error instanceof Error ? error.message : error },
-        'events: read again soon',
-      )
-    } finally {
-      watch.reading = false
-    }
-  }
-
-  async function tellTenants(jobId: string): Promise<void> {
-    try {
-      const record = await reader.record(jobId)
-      const mine = [...tenants].filter(({ tenant }) => tenant === record?.tenant)
-      if (mine.length === 0) return
-      const snapshot = await reader.snapshot(jobId)
-      if (snapshot) for (const watch of mine) tell(watch, snapshot)
-    } catch (error) {
-      logger.debug({ job_id: jobId, error: error instanceof Error ? error.message : error }, 'events: read again soon')
-    }
-  }
-
-  function tell(watch: TenantWatch, snapshot: Snapshot): void {
+  function tellTenant(watch: TenantWatch, snapshot: Snapshot): void {
     const { job_id: jobId, status } = snapshot.job
     if (watch.told.get(jobId) === snapshot.revision) return
     watch.told.delete(jobId)
@@ -180,89 +155,81 @@ export function createEvents({ queues, reader, history, clock, logger }: EventsO
     watch.channel.push({ job: snapshot.job, revision: formatPlace(watch.since, snapshot) })
   }
 
+  async function runRound(): Promise<void> {
+    if (inRound) return
+    inRound = true
+    round++
+    try {
+      const all = watches.size <= FEW || round % QUEUED_EVERY === 0
+      const due = [...watches].filter(([, { status }]) => all || status !== 'queued').map(([jobId]) => jobId)
+      await Promise.all([...due.map(reads.look), ...(tenants.size > 0 ? [roundOfTenants()] : [])])
+    } catch (error) {
+      logger.debug({ error: error instanceof Error ? error.message : error }, 'events: the next round tries again')
+    } finally {
+      inRound = false
+    }
+  }
+
   /** What events may have missed: jobs that are worked on, and those that ended. */
   async function roundOfTenants(): Promise<void> {
-    const now = clock()
-    const active = await reach(() => Promise.all(queues.all.map(({ queue }) => queue.getActive(0, MAX_OPEN - 1))))
-    const activeIds = new Map<string, string[]>()
-    for (const job of active.flat()) {
-      if (job?.id === undefined) continue
-      activeIds.set(job.data.tenant, [...(activeIds.get(job.data.tenant) ?? []), job.id])
-    }
-    await inParallel([...tenants], AT_ONCE, async (watch) => {
-      const ended = await reach(() =>
-        history.endedSince(watch.since - CLOCKS_APART, { tenant: watch.tenant, limit: MAX_OPEN }),
-      )
-      for (const jobId of new Set([...(activeIds.get(watch.tenant) ?? []), ...ended])) {
-        const snapshot = await reader.snapshot(jobId)
-        if (snapshot) tell(watch, snapshot)
-      }
-      if (ended.length < MAX_OPEN) watch.since = now
-    })
+    const now = await reach(states.now)
+    const active = await reach(() =>
+      Promise.all(queues.all.map(({ queue }) => queue.getRanges(['active'], 0, MAX_OPEN - 1))),
+    )
+    await Promise.all(active.flat().map(readWanted))
+    await Promise.all(
+      [...tenants].map(async (watch) => {
+        const ended = await endedSince(watch.tenant, watch.since)
+        await Promise.all(ended.map(reads.look))
+        if (ended.length < MAX_OPEN) watch.since = now
+      }),
+    )
+  }
+
+  function endedSince(tenant: string, moment: number): Promise<string[]> {
+    return reach(() => history.endedSince(moment - LATE, { tenant, limit: MAX_OPEN }))
   }
 
   return {
     get subscribers() {
-      return tenants.size + [...watches.values()].reduce((sum, { channels }) => sum + channels.size, 0)
+      return tenants.size + [...watches.values()].reduce((sum, watch) => sum + watch.listeners.size, 0)
     },
 
     async *job(tenant, jobId, { lastEventId, signal } = {}) {
-      await reader.entry(jobId, tenant)
+      const record = await reader.record(jobId)
+      if (record?.tenant !== tenant) throw notFound()
       if (closed || signal?.aborted) return
-      const channel = createChannel<Snapshot>(signal)
-      let watch = watches.get(jobId)
-      if (!watch) {
-        watch = { jobId, channels: new Set(), last: undefined, reading: false, again: false }
-        watches.set(jobId, watch)
-      }
-      watch.channels.add(channel)
+      const listener: Listener = { channel: createChannel<Snapshot>(signal), told: lastEventId }
+      const watch = watches.get(jobId) ?? { listeners: new Set(), status: undefined }
+      watches.set(jobId, watch)
+      watch.listeners.add(listener)
       start()
       try {
-        // Read after subscribing: what changes from here on comes through the channel.
-        const first = await reader.snapshot(jobId)
-        if (!first) return
-        let last = lastEventId
-        if (first.revision !== last) {
-          last = first.revision
-          yield first
-        }
-        if (isFinal(first.job.status)) return
-        watch.last ??= first
-        for await (const snapshot of channel) {
-          if (snapshot.revision === last) continue
-          last = snapshot.revision
-          yield snapshot
-          if (isFinal(snapshot.job.status)) return
-        }
+        // Read after subscribing: this read and all that follow come through the channel.
+        await reads.look(jobId)
+        yield* listener.channel
       } finally {
-        channel.end()
-        watch.channels.delete(channel)
-        if (watch.channels.size === 0) watches.delete(jobId)
+        listener.channel.end()
+        watch.listeners.delete(listener)
+        if (watch.listeners.size === 0 && watches.get(jobId) === watch) watches.delete(jobId)
         stopIfIdle()
       }
     },
 
     async *all(tenant, { lastEventId, signal } = {}) {
       if (closed || signal?.aborted) return
-      const now = clock()
+      const now = await reach(states.now)
       const since = parsePlace(lastEventId)
       const channel = createChannel<Snapshot>(signal)
       const watch: TenantWatch = { tenant, channel, told: new Map(), since: since ?? now }
       tenants.add(watch)
       start()
       try {
-        const [open, ended] = await reach(() =>
-          Promise.all([
-            history.open({ tenant, limit: MAX_OPEN }),
-            since === undefined
-              ? Promise.resolve([])
-              : history.endedSince(since - CLOCKS_APART, { tenant, limit: MAX_OPEN }),
-          ]),
-        )
-        for (const jobId of [...ended, ...open]) {
-          const snapshot = await reader.snapshot(jobId)
-          if (snapshot) tell(watch, snapshot)
-        }
+        const [open, ended] = await Promise.all([
+          reach(() => history.open({ tenant, limit: MAX_OPEN })),
+          since === undefined ? [] : endedSince(tenant, since),
+        ])
+        await Promise.all([...ended, ...open].map(reads.look))
         watch.since = now
         yield* channel
       } finally {
@@ -276,11 +243,22 @@ export function createEvents({ queues, reader, history, clock, logger }: EventsO
       closed = true
       clearInterval(timer)
       timer = undefined
-      for (const { channels } of watches.values()) for (const channel of channels) channel.end()
+      for (const watch of watches.values()) for (const { channel } of watch.listeners) channel.end()
       for (const { channel } of tenants) channel.end()
       await Promise.allSettled(listeners.map((listener) => listener.close()))
     },
   }
+}
+
+/** BullMQ's own events name one job; ours name several, as a JSON array. */
+interface WakingEvent {
+  readonly jobId?: string
+  readonly jobIds?: string
+}
+
+function idsOf({ jobId, jobIds }: WakingEvent): readonly string[] {
+  if (jobIds !== undefined) return JSON.parse(jobIds) as string[]
+  return jobId === undefined ? [] : [jobId]
 }
 
 /** The id in a tenant's stream: up to when everything has been told, and the job's revision. */
@@ -291,13 +269,4 @@ function formatPlace(since: number, { revision }: Snapshot): string {
 function parsePlace(lastEventId: string | undefined): number | undefined {
   const [, since] = /^([0-9a-z]{1,11})\.[\w-]+$/.exec(lastEventId ?? '') ?? []
   return since === undefined ? undefined : Number.parseInt(since, 36)
-}
-
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values()
-  await Promise.all(
-    Array.from({ length: Math.min(width, items.length) }, async () => {
-      for (const item of rest) await work(item)
-    }),
-  )
 }

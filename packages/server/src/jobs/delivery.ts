@@ -12,6 +12,12 @@ export interface Kept {
   readonly removeOnFail: { readonly age: number }
 }
 
+/**
+ * Seconds that deliveries are kept at least. One of the same id is added again by whoever carries on an ending that a crash left half followed, and adding
+ * twice is adding once only as long as the first is there.
+ */
+export const DELIVERIES_KEPT = 24 * 3600
+
 /** BullMQ's options of a delivery. The delays are the worker's, in deliveries/schedule.ts. */
 export function deliveryOptions(attempts: number, kept: Kept) {
   return { attempts, backoff: { type: 'custom' }, ...kept }

@@ -1,9 +1,9 @@
-/** What of a job lies in BullMQ: the record of its state while it lives. */
+/** What of a job lies in BullMQ. */
+import type { RequestedSettings } from '@kinora/protocol'
 import type { Job as BullJob } from 'bullmq'
-import type { JobStage, RequestedSettings, ResolvedSettings } from '@kinora/protocol'
 import type { JobPicture } from './picture.ts'
 
-/** Written once when the job is accepted. Only a cancel writes it again: two writers would lose each other's. */
+/** Written once when the job is accepted. */
 export interface VideoData {
   readonly tenant: string
   readonly model: string
@@ -13,22 +13,8 @@ export interface VideoData {
   /** Where the first picture comes from, for servers before 0.2. */
   readonly image: JobPicture['from']
   readonly webhook_url?: string | undefined
-  /** Milliseconds since 1970. */
+  /** The mark of a cancel by a server before 0.2, milliseconds since 1970: a wish, which the store has yet to decide. */
   readonly canceled_at?: number | undefined
-}
-
-/** Told by the claim, then by heartbeats. */
-export interface VideoProgress {
-  readonly lease_id: string
-  /** 1 for the first. */
-  readonly attempt: number
-  /** When the first attempt began, milliseconds since 1970. */
-  readonly started_at: number
-  readonly progress?: number | undefined
-  readonly stage?: JobStage | undefined
-  readonly settings?: ResolvedSettings | undefined
-  /** For people: what was left aside, changed or cut. */
-  readonly notices?: readonly string[] | undefined
 }
 
 /** What a completed job ends with. */
@@ -41,9 +27,6 @@ export interface VideoResult {
 
 /** BullMQ's job. */
 export type VideoJob = BullJob<VideoData, VideoResult>
-
-/** Attempts a job has; a worker that dies with it uses one up like one that reports a failure. */
-export const ATTEMPTS = 3
 
 /** Milliseconds before the second attempt; doubled for the third. */
 export const BACKOFF = 1000

@@ -1,77 +1,17 @@
-/** BullMQ's job as the wire's job. Pure functions. */
+/** How a job stands, for the wire. Pure functions. */
 import { createHash } from 'node:crypto'
-import { type FinalStatus, isFinal, type Job, type JobStatus } from '@kinora/protocol'
+import { type FinalStatus, isFinal, type Job } from '@kinora/protocol'
+import { attemptsOf } from './attempts.ts'
 import type { Ending } from './ending.ts'
-import type { FinalSnapshot, JobRecord } from './record.ts'
-import { parseFailure, type VideoJob, type VideoProgress, type VideoResult } from './video-job.ts'
-
-/** BullMQ's states as far as the wire cares: held by a worker, waiting in one way or another, or ended (`finishedOn` says so). */
-export type QueueState = 'active' | 'waiting' | 'ended'
+import type { LiveState } from './live.ts'
+import type { FinalSnapshot, HistoryEntry, JobRecord, WorkerReport } from './record.ts'
+import { parseFailure, type VideoResult } from './video-job.ts'
 
 /** A job as it stands, without the URLs that are signed for each answer. */
 export interface JobView {
   readonly job: Job
   readonly video?: VideoResult['video'] | undefined
   readonly poster_key?: string | undefined
-}
-
-/** Attempts used up so far: BullMQ's own count knows nothing of dead leases. */
-export function attemptsUsed(bull: VideoJob): number {
-  return bull.attemptsMade + bull.stalledCounter
-}
-
-/** What the claim and the heartbeats told, if there was a claim yet. */
-export function progressOf(bull: VideoJob): VideoProgress | undefined {
-  const { progress } = bull
-  return typeof progress === 'object' && 'lease_id' in progress ? (progress as unknown as VideoProgress) : undefined
-}
-
-/** The job of the wire, from its record and BullMQ's job. */
-export function viewOf(record: JobRecord, bull: VideoJob, state: QueueState): JobView {
-  const told = progressOf(bull)
-  const { canceled_at } = bull.data
-  const ended = state === 'ended' ? (bull.finishedOn ?? 0) : undefined
-  const result = ended === undefined ? undefined : resultOf(bull)
-  const status = statusOf()
-  const attempt =
-    status === 'queued' ? attemptsUsed(bull) : (told?.attempt ?? (state === 'active' ? attemptsUsed(bull) + 1 : 0))
-  const endedAt = status === 'canceled' ? canceled_at : ended
-  const settings = told?.settings ?? record.settings
-
-  const job: Job = {
-    job_id: record.job_id,
-    status,
-    ...(status === 'completed' ? { progress: 100 } : {}),
-    ...(status === 'processing' && told?.progress !== undefined ? { progress: told.progress } : {}),
-    ...(status === 'processing' ? { stage: told?.stage ?? 'fetching' } : {}),
-    ...(status === 'failed' ? failure() : {}),
-    ...(status === 'canceled' ? { error_code: 'canceled' } : {}),
-    created_at: iso(record.created_at),
-    ...(told && attempt > 0 ? { started_at: iso(told.started_at) } : {}),
-    ...(endedAt === undefined ? {} : { completed_at: iso(endedAt) }),
-    ...(canceled_at !== undefined && status === 'canceled' ? { canceled_at: iso(canceled_at) } : {}),
-    model: record.model,
-    attempt,
-    ...(told?.notices?.length ? { notices: [...told.notices] } : {}),
-    ...asAsked(record),
-    ...settings,
-  }
-  return {
-    job,
-    ...(status === 'completed' && result ? { video: result.video, poster_key: result.poster_key } : {}),
-  }
-
-  function statusOf(): JobStatus {
-    // A cancel that came before the end wins over it; one that came after changes nothing.
-    if (canceled_at !== undefined && (ended === undefined || canceled_at <= ended)) return 'canceled'
-    if (ended !== undefined) return result ? 'completed' : 'failed'
-    return state === 'active' ? 'processing' : 'queued'
-  }
-
-  function failure(): { error_message: string; error_code: string } {
-    const { code, message } = parseFailure(bull.failedReason ?? 'The job failed.')
-    return { error_message: message, error_code: code }
-  }
 }
 
 /** What a job repeats of its request. */
@@ -95,31 +35,82 @@ export function waitingView(record: JobRecord, isFetching: boolean): JobView {
   }
 }
 
-/** The end of a job that never was in the line of workers. */
-export function finalOutsideTheLine(record: JobRecord, ending: Ending, now: number): FinalSnapshot {
-  const { stage: _, ...waiting } = waitingView(record, false).job
-  const ended = { ...waiting, completed_at: iso(now) }
-  switch (ending.status) {
-    case 'completed':
-      return { job: { ...ended, status: 'completed', progress: 100 }, video: ending.result.video, finished_at: now }
-    case 'failed':
-      return {
-        job: { ...ended, status: 'failed', error_code: ending.code, error_message: ending.message },
-        finished_at: now,
-      }
-    case 'canceled':
-      return {
-        job: { ...ended, status: 'canceled', error_code: 'canceled', canceled_at: iso(now) },
-        finished_at: now,
-      }
+/** The outcome where there is one, else what BullMQ has. */
+export function viewOf(entry: HistoryEntry, live: LiveState | null): JobView {
+  if (entry.final) return entry.final
+  return live ? { job: liveJob(entry, live) } : waitingView(entry.record, isFetched(entry.record))
+}
+
+/** A job that has not ended. */
+function liveJob(entry: HistoryEntry, live: LiveState | null): Job {
+  const { record } = entry
+  const told = live?.progress
+  const isHeld = typeof live?.token === 'string'
+  // What stands there may be of an attempt before: a claim is a lease only a moment after it.
+  const now = isHeld && told?.lease_id === live.token ? told : undefined
+  // An attempt begins with the holder's first word: a claim whose answer is lost costs none.
+  const attempt = now && now.spoke !== false ? now.attempt : live ? attemptsOf(live).used : 0
+  const { settings, notices } = reportOf(entry, live)
+  return {
+    job_id: record.job_id,
+    status: isHeld ? 'processing' : 'queued',
+    ...(now?.progress === undefined ? {} : { progress: now.progress }),
+    ...(isHeld ? { stage: now?.stage ?? 'fetching' } : {}),
+    created_at: iso(record.created_at),
+    ...(told && attempt > 0 ? { started_at: iso(told.started_at) } : {}),
+    model: record.model,
+    attempt,
+    ...(notices?.length ? { notices: [...notices] } : {}),
+    ...asAsked(record),
+    ...(settings ?? record.settings),
   }
 }
 
-/** What history keeps of a job that has ended; undefined while it has not. A canceled job counts as ended once it is marked. */
-export function finalOf(view: JobView): FinalSnapshot | undefined {
-  const { job, video, poster_key } = view
-  if (!isFinal(job.status) || job.completed_at === undefined) return undefined
-  return { job, video, poster_key, finished_at: Date.parse(job.completed_at) }
+/**
+ * The outcome of a job that ends now. The store dates it anew by its own clock.
+ * @param now milliseconds since 1970
+ */
+export function finalOf(entry: HistoryEntry, live: LiveState | null, ending: Ending, now: number): FinalSnapshot {
+  const { progress: _, stage: __, ...job } = liveJob(entry, live)
+  const told = live?.progress
+  const common = { lease_id: told?.lease_id, finished_at: now }
+  const ended = { ...job, completed_at: iso(now) }
+  switch (ending.status) {
+    case 'completed':
+      return {
+        ...common,
+        lease_id: ending.result.lease_id,
+        job: { ...ended, status: 'completed', progress: 100 },
+        video: ending.result.video,
+        poster_key: ending.result.poster_key,
+      }
+    case 'failed':
+      return {
+        ...common,
+        job: { ...ended, status: 'failed', error_message: ending.message, error_code: ending.code },
+      }
+    case 'canceled':
+      return { ...common, job: { ...ended, status: 'canceled', error_code: 'canceled', canceled_at: iso(now) } }
+  }
+}
+
+/** How a job ended that BullMQ ended without an outcome of ours: servers before 0.2 do so, and BullMQ itself. */
+export function endingLeftBehind({ ended }: LiveState): Ending | undefined {
+  if (!ended) return undefined
+  if (ended.result) return { status: 'completed', result: ended.result }
+  const failure = parseFailure(ended.reason ?? 'The job failed.')
+  return failure.code === 'canceled' ? { status: 'canceled' } : { status: 'failed', ...failure }
+}
+
+/** Whether pictures of the job have to be fetched: not where it named nothing but uploads that had been looked at. */
+function isFetched({ pictures = [] }: JobRecord): boolean {
+  return pictures.some(({ from }) => 'url' in from || !from.checked)
+}
+
+/** What the last holder said about the video; servers before 0.2 kept it in the progress. */
+function reportOf({ report }: HistoryEntry, live: LiveState | null): Pick<WorkerReport, 'settings' | 'notices'> {
+  const told = live?.progress
+  return (report?.lease_id === told?.lease_id ? report : told) ?? {}
 }
 
 export function hasEnded(job: Job): job is Job & { status: FinalStatus } {
@@ -142,11 +133,6 @@ export function revisionOf(job: Job): string {
     .filter(([name]) => !CHANGES_WITHOUT_THE_STATE.has(name))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256').update(JSON.stringify(fields)).digest('base64url').slice(0, 16)
-}
-
-function resultOf(bull: VideoJob): VideoResult | undefined {
-  const result: unknown = bull.returnvalue
-  return typeof result === 'object' && result !== null && 'video' in result ? bull.returnvalue : undefined
 }
 
 function iso(milliseconds: number): string {

@@ -23,7 +23,7 @@ export interface HubOptions {
   /** Makes a lease of a claimed job; null when the job was not to be handed out and has been dealt with. */
   readonly prepare: (claimed: { jobId: string; token: string; worker: string }) => Promise<Lease | null>
   /** Gives a claimed job back without using an attempt. */
-  readonly giveBack: (claimed: { jobId: string; token: string }) => Promise<void>
+  readonly giveBack: (claimed: { jobId: string; token: string }) => Promise<unknown>
 }
 
 export interface Hub {

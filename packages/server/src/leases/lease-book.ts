@@ -1,21 +1,26 @@
-/** Leases by their id, which is BullMQ's lock token: so BullMQ itself refuses whoever is late. */
+/** Leases by their id, which is BullMQ's lock token: whoever is late holds a token that is no lock's any more. */
 import type { LeaseEnd } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
-import type { LeaseRecord } from '../jobs/record.ts'
-import type { VideoJob, VideoProgress } from '../jobs/video-job.ts'
-import { progressOf } from '../jobs/view.ts'
+import type { LeaseRecord, VideoProgress } from '../jobs/record.ts'
 import type { Presence } from '../models/presence.ts'
-import { isRefusal, type ModelQueue, type Queues } from '../queues.ts'
-import type { Reader } from '../reading/reader.ts'
+import type { Queues } from '../queues.ts'
+import { ifThere, type Reader } from '../reading/reader.ts'
+import { gather } from '../stores/gather.ts'
 import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
+import type { Beat, JobStates } from '../stores/states.ts'
 
 /** Lease records at hand: heartbeats ask for them all the time. */
 const CACHED = 10_000
 
+/** Milliseconds in which heartbeats are gathered, and at most so many: one step of the store for all of them. */
+const GATHER = 5
+const AT_MOST = 100
+
 export interface LeaseBookOptions {
   readonly queues: Queues
   readonly history: History
+  readonly states: JobStates
   readonly reader: Reader
   readonly presence: Presence
   readonly clock: () => number
@@ -23,96 +28,108 @@ export interface LeaseBookOptions {
   readonly leaseDuration: number
 }
 
-/** A job, and the lease that somebody works on it with. */
-export interface LeasedJob {
-  readonly model: ModelQueue
-  readonly bull: VideoJob
-  readonly told: VideoProgress
-}
+/** What a holder says with a beat. */
+export type Said = Pick<VideoProgress, 'progress' | 'stage'>
 
 export interface LeaseBook {
+  /** @throws ApiError `lease_lost` when there never was such a lease */
+  find(leaseId: string): Promise<LeaseRecord>
+  /** Keeps at hand what was just written. */
+  remember(lease: LeaseRecord): void
   /**
-   * The job of a lease, after its lock has been extended: nobody else can have it for a while. Or how it ended, where it did.
+   * Keeps the lease for its length from now on: nobody else can have the job for that long. It is a word of the holder's, so the attempt counts from here.
+   * @param said without it, what was said before stays
+   * @returns false when the lock is somebody else's by now, or nobody's
+   */
+  beat(lease: LeaseRecord, said?: Said): Promise<boolean>
+  /** Extends the lock while something takes its time. @returns what ends that */
+  keep(lease: LeaseRecord): () => void
+  /**
+   * How a job stands whose lease is not the lock's any more. A holder whose own report ended the job is told so.
    * @throws ApiError `lease_lost`
    */
-  find(leaseId: string): Promise<LeasedJob | { readonly ended: LeaseEnd }>
-  /** Writes down who holds which job. */
-  enter(lease: LeaseRecord): Promise<void>
-  /** @returns false when the lock is somebody else's by now */
-  extend(bull: VideoJob, leaseId: string): Promise<boolean>
-  /** Extends the lock while something takes its time. @returns what ends that */
-  keep(bull: VideoJob, leaseId: string): () => void
+  ended(lease: LeaseRecord): Promise<LeaseEnd>
   /** When a lease that is extended now would end, ISO 8601. */
   deadline(): string
 }
 
 export function createLeaseBook(options: LeaseBookOptions): LeaseBook {
-  const { queues, history, reader, presence, clock, leaseDuration } = options
+  const { queues, history, states, reader, presence, clock, leaseDuration } = options
   const known = new Map<string, LeaseRecord>()
+  const beats = new Map(queues.all.map(({ model, name }) => [model, gatherBeats(name)]))
 
-  function remember(record: LeaseRecord): void {
-    known.set(record.lease_id, record)
-    if (known.size <= CACHED) return
-    for (const oldest of known.keys()) {
-      known.delete(oldest)
-      break
-    }
+  function gatherBeats(queue: string) {
+    return gather<Beat, boolean>({
+      one: async (beat) => (await states.beat(queue, [beat], leaseDuration))[0] ?? false,
+      many: (together) => states.beat(queue, together, leaseDuration),
+      atMost: AT_MOST,
+      within: GATHER,
+    })
   }
 
   const book: LeaseBook = {
     async find(leaseId) {
-      const record = known.get(leaseId) ?? (await reach(() => history.getLease(leaseId)))
-      if (!record || !queues.models.includes(record.model)) throw leaseLost()
-      remember(record)
-      presence.saw(record.model)
-      const model = queues.of(record.model)
-      const bull = await reach(() => model.queue.getJob(record.job_id))
-      const told = bull && progressOf(bull)
-      if (!bull || told?.lease_id !== leaseId) throw leaseLost()
-      if (bull.finishedOn !== undefined) {
-        const view = await reader.keepEnd(record.job_id)
-        if (!view) throw leaseLost()
-        const ours = view.job.status !== 'completed' || bull.returnvalue.lease_id === leaseId
-        if (!ours) throw leaseLost()
-        return { ended: { job_id: record.job_id, status: view.job.status } }
-      }
-      if (!(await book.extend(bull, leaseId))) throw leaseLost()
-      return { model, bull, told }
+      const lease = known.get(leaseId) ?? (await reach(() => history.getLease(leaseId)))
+      if (!lease || !beats.has(lease.model)) throw leaseLost()
+      const whole = lease.before ? lease : await complete(lease)
+      book.remember(whole)
+      presence.saw(lease.model)
+      return whole
     },
 
-    async enter(lease) {
-      await reach(() => history.putLease(lease))
-      remember(lease)
-    },
-
-    async extend(bull, leaseId) {
-      try {
-        return (await reach(() => bull.extendLock(leaseId, leaseDuration))) > 0
-      } catch (error) {
-        if (isRefusal(error)) return false
-        throw error
+    remember(lease) {
+      known.delete(lease.lease_id)
+      known.set(lease.lease_id, lease)
+      if (known.size <= CACHED) return
+      for (const oldest of known.keys()) {
+        known.delete(oldest)
+        break
       }
     },
 
-    keep(bull, leaseId) {
-      const timer = setInterval(() => void book.extend(bull, leaseId).catch(() => undefined), leaseDuration / 3)
+    async beat(lease, said) {
+      const beat = beats.get(lease.model)
+      if (!beat) throw leaseLost()
+      const progress = said && { ...claimedProgress(lease), spoke: true, ...said }
+      return reach(() => beat({ job_id: lease.job_id, token: lease.lease_id, progress }))
+    },
+
+    keep(lease) {
+      const timer = setInterval(() => void book.beat(lease).catch(() => undefined), leaseDuration / 3)
       timer.unref()
       return () => clearInterval(timer)
+    },
+
+    async ended(lease) {
+      const final = (await ifThere(reader.known(lease.job_id)))?.entry.final
+      // Whoever completed a job alone may hear that it is completed; that it was canceled or failed, its last holder.
+      if (final?.lease_id !== lease.lease_id) throw leaseLost()
+      return { job_id: lease.job_id, status: final.job.status }
     },
 
     deadline: () => new Date(clock() + leaseDuration).toISOString(),
   }
   return book
+
+  /** A lease of a server before 0.2: what it did not write down stands in the job's progress. */
+  async function complete(lease: LeaseRecord): Promise<LeaseRecord> {
+    const job = await ifThere(reader.known(lease.job_id))
+    if (!job) throw leaseLost()
+    const { entry, live } = job
+    const told = live?.progress
+    return {
+      ...lease,
+      tenant: entry.record.tenant,
+      attempt: told?.attempt ?? 1,
+      started_at: told?.started_at ?? clock(),
+      before: { made: live?.made ?? 0, stalled: live?.stalled ?? 0, silent: 0, silent_in_row: 0 },
+    }
+  }
 }
 
-/** BullMQ's refusal of a late holder as the wire's. */
-export async function asHolder<T>(operation: () => Promise<T>): Promise<T> {
-  try {
-    return await reach(operation)
-  } catch (error) {
-    if (isRefusal(error)) throw leaseLost(error)
-    throw error
-  }
+/** What BullMQ keeps as the job's progress from the claim on, while nobody has heard of the lease. */
+export function claimedProgress({ lease_id, attempt, started_at, before }: LeaseRecord): VideoProgress {
+  return { lease_id, attempt, started_at, progress: 0, stage: 'fetching', spoke: false, before }
 }
 
 export function leaseLost(cause?: unknown): ApiError {

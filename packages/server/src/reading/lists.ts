@@ -13,12 +13,8 @@ export function createList({ history, reader }: { readonly history: History; rea
     // One more than asked for tells whether there is a next page.
     const entries = await reach(() => history.list(tenant, { limit: limit + 1, after }))
     const page = entries.slice(0, limit)
-    const jobs = await Promise.all(
-      page.map(async (entry) => {
-        const view = await reader.view(entry)
-        return view ? reader.present(entry, view) : null
-      }),
-    )
+    const known = await reader.read(page.map(({ record }) => record))
+    const jobs = await Promise.all(known.map(async (one) => one && reader.present(one)))
     const last = page.at(-1)?.record
     return {
       jobs: jobs.filter((job) => job !== null),

@@ -1,16 +1,17 @@
-/** Reads jobs: the live state from BullMQ, and what BullMQ has dropped from history. */
+/** Reads jobs: the outcome where there is one, else how they stand in BullMQ. */
 import type { Job } from '@kinora/protocol'
 import { ApiError } from '../api-error.ts'
+import type { LiveState } from '../jobs/live.ts'
 import { shownPictures } from './placed-images.ts'
 import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
 import type { Snapshot } from '../jobs/request.ts'
-import type { VideoJob } from '../jobs/video-job.ts'
-import { finalOf, hasEnded, type JobView, type QueueState, revisionOf, viewOf, waitingView } from '../jobs/view.ts'
+import { queueName } from '../jobs/video-job.ts'
+import { endingLeftBehind, finalOf, type JobView, revisionOf, viewOf } from '../jobs/view.ts'
 import type { Presence } from '../models/presence.ts'
-import type { ModelQueue, Queues } from '../queues.ts'
 import type { Storage } from '../storage/index.ts'
 import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
+import type { JobPlace, JobStates } from '../stores/states.ts'
 
 /** Seconds that signed URLs of pictures and results live: S3's longest. */
 const RESULT_EXPIRES = 7 * 24 * 3600
@@ -18,41 +19,48 @@ const RESULT_EXPIRES = 7 * 24 * 3600
 /** Records that are kept at hand: they never change, and streams and heartbeats ask for them all the time. */
 const CACHED_RECORDS = 10_000
 
-export interface LiveJob {
-  readonly bull: VideoJob
-  readonly state: QueueState
-  readonly queue: ModelQueue
+/** A job as it stands. */
+export interface KnownJob {
+  readonly place: JobPlace
+  readonly entry: HistoryEntry
+  /** Null once it has ended, and where BullMQ does not have it. */
+  readonly live: LiveState | null
+  readonly view: JobView
 }
 
 export interface Reader {
-  /** @throws ApiError `job_not_found` when there is none, or it is another tenant's */
-  entry(jobId: string, tenant?: string): Promise<HistoryEntry>
   /** The record, from memory where it was read before. */
-  record(jobId: string): Promise<JobRecord | null>
-  /** BullMQ's job, or null where it has dropped it. */
-  live(record: JobRecord): Promise<LiveJob | null>
-  /** How a job stands. One that is neither in the line nor ended waits for its pictures. */
-  view(entry: HistoryEntry): Promise<JobView>
+  readonly record: (jobId: string) => Promise<JobRecord | null>
+  readonly place: (record: Pick<JobRecord, 'job_id' | 'tenant' | 'model'>) => JobPlace
+  /** @throws ApiError `job_not_found` when there is none, or it is another tenant's */
+  known(jobId: string, tenant?: string): Promise<KnownJob>
+  /** How jobs stand whose records are at hand, in one step; null for those that are gone. */
+  read(records: readonly JobRecord[]): Promise<readonly (KnownJob | null)[]>
   /** The job for the wire, with signed URLs. */
-  present(entry: HistoryEntry, view: JobView): Promise<Job>
+  present(known: Pick<KnownJob, 'entry' | 'view'>): Promise<Job>
   /** @throws ApiError `job_not_found` */
   job(jobId: string, tenant?: string): Promise<Job>
-  /** For streams: null when the job is gone. */
-  snapshot(jobId: string): Promise<Snapshot | null>
-  /** Writes the end of a job into history, if it has ended. @returns how it stands; null when it is gone */
-  keepEnd(jobId: string): Promise<JobView | null>
+  /** For streams: null for jobs that are gone. */
+  snapshots(jobIds: readonly string[]): Promise<readonly (TenantSnapshot | null)[]>
   /** Forgets a removed job. */
   forget(jobId: string): void
 }
 
-export interface ReaderOptions {
-  readonly queues: Queues
-  readonly history: History
-  readonly storage: Storage
-  readonly presence: Presence
+/** A snapshot, and whose it is. */
+export interface TenantSnapshot extends Snapshot {
+  readonly tenant: string
 }
 
-export function createReader({ queues, history, storage, presence }: ReaderOptions): Reader {
+export interface ReaderOptions {
+  readonly models: readonly string[]
+  readonly history: History
+  readonly states: JobStates
+  readonly storage: Storage
+  readonly presence: Presence
+  readonly clock: () => number
+}
+
+export function createReader({ models, history, states, storage, presence, clock }: ReaderOptions): Reader {
   const records = new Map<string, JobRecord>()
 
   function remember(record: JobRecord): JobRecord {
@@ -67,14 +75,17 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
     return record
   }
 
-  const reader: Reader = {
-    async entry(jobId, tenant) {
-      const entry = await reach(() => history.get(jobId))
-      if (!entry || (tenant !== undefined && entry.record.tenant !== tenant)) throw notFound()
-      remember(entry.record)
-      return entry
-    },
+  /** What a server before 0.2, or BullMQ by itself, has ended or marked as canceled gets its outcome when it is read. */
+  async function settleLeftBehind(known: KnownJob): Promise<KnownJob | null> {
+    const ending = known.live ? endingLeftBehind(known.live) : undefined
+    if (!ending) return known
+    const { entry, live, place } = known
+    const decided = await reach(() => states.decide(place, finalOf(entry, live, ending, clock())))
+    if (decided.kind !== 'ended') return null
+    return { place, entry: { ...entry, final: decided.final }, live: null, view: decided.final }
+  }
 
+  const reader: Reader = {
     async record(jobId) {
       const known = records.get(jobId)
       if (known) return known
@@ -82,31 +93,32 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
       return entry ? remember(entry.record) : null
     },
 
-    async live(record) {
-      if (!queues.models.includes(record.model)) return null
-      const model = queues.of(record.model)
-      for (let attempt = 0; ; attempt++) {
-        const [bull, state] = await reach(() =>
-          Promise.all([model.queue.getJob(record.job_id), model.queue.getJobState(record.job_id)]),
-        )
-        if (!bull) return null
-        if (bull.finishedOn !== undefined) return { bull, state: 'ended', queue: model }
-        // It ended between the two reads.
-        const moved = state === 'completed' || state === 'failed' || state === 'unknown'
-        if (!moved || attempt === 5) return { bull, state: state === 'active' ? 'active' : 'waiting', queue: model }
-      }
+    place: ({ job_id, tenant, model }) => ({ job_id, tenant, queue: queueName(model, models) }),
+
+    async known(jobId, tenant) {
+      const record = await reader.record(jobId)
+      if (!record || (tenant !== undefined && record.tenant !== tenant)) throw notFound()
+      const [known] = await reader.read([record])
+      if (known) return known
+      reader.forget(jobId)
+      throw notFound()
     },
 
-    async view(entry) {
-      if (entry.final) return entry.final
-      const live = await reader.live(entry.record)
-      if (live) return viewOf(entry.record, live.bull, live.state)
-      // It may have ended, and BullMQ have dropped it, since the entry was read.
-      const now = await reach(() => history.get(entry.record.job_id))
-      return now?.final ?? waitingView(entry.record, isFetched(entry.record))
+    async read(asked) {
+      const places = asked.map(reader.place)
+      const found = await reach(() => states.read(places))
+      return Promise.all(
+        asked.map(async (record, at) => {
+          const state = found[at]
+          if (!state) return null
+          const { live, ...rest } = state
+          const entry = { record, ...rest }
+          return settleLeftBehind({ place: places[at]!, entry, live, view: viewOf(entry, live) })
+        }),
+      )
     },
 
-    async present(entry, { job, video, poster_key }) {
+    async present({ entry, view: { job, video, poster_key } }) {
       const webhook =
         entry.record.webhook_url === undefined
           ? undefined
@@ -122,43 +134,24 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
       }
     },
 
-    async job(jobId, tenant) {
-      const entry = await reader.entry(jobId, tenant)
-      return reader.present(entry, await reader.view(entry))
-    },
+    job: async (jobId, tenant) => reader.present(await reader.known(jobId, tenant)),
 
-    async snapshot(jobId) {
-      const record = await reader.record(jobId)
-      if (!record) return null
-      // While the job lives, BullMQ alone is asked: the record is in memory.
-      const live = await reader.live(record)
-      let entry: HistoryEntry = { record }
-      let view = live && viewOf(record, live.bull, live.state)
-      if (!view || hasEnded(view.job)) {
-        const kept = await reach(() => history.get(jobId))
-        if (!kept) {
-          records.delete(jobId)
-          return null
-        }
-        entry = kept
-        view = kept.final ?? view ?? waitingView(record, isFetched(record))
-      }
-      const job = await reader.present(entry, view)
-      return { revision: revisionOf(job), job }
-    },
-
-    async keepEnd(jobId) {
-      const record = await reader.record(jobId)
-      if (!record) return null
-      const live = await reader.live(record)
-      if (!live) {
-        const entry = await reach(() => history.get(jobId))
-        return entry && reader.view(entry)
-      }
-      const view = viewOf(record, live.bull, live.state)
-      const final = finalOf(view)
-      if (final) await reach(() => history.finish(jobId, final))
-      return view
+    async snapshots(jobIds) {
+      const found = await Promise.all(jobIds.map(reader.record))
+      const asked = found.flatMap((record) => record ?? [])
+      const known = await reader.read(asked)
+      const byId = new Map(asked.map((record, at) => [record.job_id, known[at]]))
+      return Promise.all(
+        jobIds.map(async (jobId) => {
+          const one = byId.get(jobId)
+          if (!one) {
+            reader.forget(jobId)
+            return null
+          }
+          const job = await reader.present(one)
+          return { tenant: one.entry.record.tenant, revision: revisionOf(job), job }
+        }),
+      )
     },
 
     forget(jobId) {
@@ -172,11 +165,14 @@ export function createReader({ queues, history, storage, presence }: ReaderOptio
   }
 }
 
-/** Whether pictures of the job have to be fetched: not where it named nothing but uploads that had been looked at. */
-function isFetched({ pictures = [] }: JobRecord): boolean {
-  return pictures.some(({ from }) => 'url' in from || !from.checked)
-}
-
 export function notFound(): ApiError {
   return new ApiError('job_not_found', 'Job not found')
+}
+
+/** Null for a job that is not there. */
+export async function ifThere(known: Promise<KnownJob>): Promise<KnownJob | null> {
+  return known.catch((error: unknown) => {
+    if (error instanceof ApiError && error.code === 'job_not_found') return null
+    throw error
+  })
 }

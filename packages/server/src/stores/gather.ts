@@ -2,6 +2,7 @@
  * Group commit: what is asked in one turn of the event loop, or while the step before is on its way, goes to the store together. It answers
  * sixteen writes in one step in little more time than one, and nobody waits for company.
  */
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { isOutage } from './outage.ts'
 
 export interface GatherOptions<Item, Result> {
@@ -11,6 +12,8 @@ export interface GatherOptions<Item, Result> {
   readonly many: (items: readonly Item[]) => Promise<readonly Result[]>
   /** Default 64. */
   readonly atMost?: number
+  /** Milliseconds that the first waits for company. Default 0: one turn of the event loop. */
+  readonly within?: number
 }
 
 interface Waiting<Item, Result> {
@@ -25,7 +28,7 @@ interface Waiting<Item, Result> {
  * const add = gather({ one: (job) => queue.add(job), many: (jobs) => queue.addBulk(jobs) })
  */
 export function gather<Item, Result>(options: GatherOptions<Item, Result>): (item: Item) => Promise<Result> {
-  const { one, many, atMost = 64 } = options
+  const { one, many, atMost = 64, within = 0 } = options
   const line: Waiting<Item, Result>[] = []
   let busy = false
 
@@ -33,7 +36,7 @@ export function gather<Item, Result>(options: GatherOptions<Item, Result>): (ite
     busy = true
     while (line.length > 0) {
       // The embedded store computes in this thread: requests that came meanwhile have to be read first, or nothing would ever be together.
-      await new Promise<void>((resolve) => void setImmediate(resolve))
+      await (line.length < atMost && within > 0 ? setTimeout(within) : setImmediate())
       await sendTogether(line.splice(0, atMost))
     }
     busy = false

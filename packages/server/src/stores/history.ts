@@ -3,7 +3,7 @@
  * and whose turn it is.
  */
 import type { Abilities, WebhookState } from '@kinora/protocol'
-import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord, ListCursor } from '../jobs/record.ts'
+import type { HistoryEntry, JobRecord, LeaseRecord, ListCursor, WorkerReport } from '../jobs/record.ts'
 
 export interface History {
   /**
@@ -31,9 +31,9 @@ export interface History {
     moment: number,
     options: { readonly tenant?: string | undefined; readonly limit: number },
   ): Promise<string[]>
-  /** Keeps how the job ended. The first one stays: a final state never changes. */
-  finish(jobId: string, final: FinalSnapshot): Promise<void>
   setWebhook(jobId: string, state: WebhookState): Promise<void>
+  /** Keeps what the holder of a lease said, instead of what was said before. */
+  report(jobId: string, report: WorkerReport): Promise<void>
   remove(jobId: string): Promise<void>
 
   putLease(lease: LeaseRecord): Promise<void>

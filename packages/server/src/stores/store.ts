@@ -5,6 +5,7 @@
 import type { BackendFactory, IQueueBackend } from 'bullmq'
 import type { Logger } from 'pino'
 import type { History } from './history.ts'
+import type { JobStates, LiveJobs } from './states.ts'
 
 export type StoreName = 'redis' | 'postgres' | 'embedded'
 
@@ -29,6 +30,7 @@ export interface Store {
   /** Makes BullMQ's queues, workers, flows and listeners run on this store. What stands in `connection` is ignored: the store brings its own. */
   readonly backend: BackendFactory<IQueueBackend, StoreConnection>
   readonly history: History
+  readonly states: JobStates
   /** Answers when the store does, within two seconds. @throws the driver's own error */
   ping(): Promise<void>
   /** Ends the connections, after everything that was made with `backend` has been closed, and gives the folder back. Idempotent. */
@@ -38,7 +40,15 @@ export interface Store {
 /** How to get at a history that lives apart from the queue: `postgresHistory` beside Redis. */
 export interface HistoryDriver {
   /** @throws StoreError saying what is wrong and how to mend it */
-  open(context: StoreContext): Promise<{ readonly history: History; ping(): Promise<void>; close(): Promise<void> }>
+  open(context: StoreContext): Promise<OpenHistory>
+}
+
+export interface OpenHistory {
+  readonly history: History
+  /** How jobs stand, over a queue that lies elsewhere. */
+  statesOver(live: LiveJobs): JobStates
+  ping(): Promise<void>
+  close(): Promise<void>
 }
 
 /** Stands in for BullMQ's connection option. */

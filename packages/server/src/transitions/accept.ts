@@ -15,7 +15,8 @@ import { uploadKey } from '../jobs/keys.ts'
 import { inWords, type JobPicture } from '../jobs/picture.ts'
 import type { HistoryEntry } from '../jobs/record.ts'
 import type { PlacedSource } from '../jobs/request.ts'
-import { type JobView, waitingView } from '../jobs/view.ts'
+import { waitingView } from '../jobs/view.ts'
+import { notFound } from '../reading/reader.ts'
 import { StorageError } from '../storage/index.ts'
 import { reach } from '../stores/outage.ts'
 import { isReady, type ReadyJob } from './line.ts'
@@ -58,7 +59,7 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
     }
     const { created, entry, priority } = await reach(() => history.register(record))
     if (!created) return { job: await repeat(entry, hash, priority), repeated: true }
-    return { job: await reader.present(entry, await begin(record, priority)), repeated: false }
+    return { job: await begin(entry, record, priority), repeated: false }
   }
 
   /** The same key again: the same answer, unless it asks for something else. */
@@ -71,14 +72,16 @@ export function createAccept(parts: TransitionParts): Jobs['accept'] {
       )
     }
     // The first call may have written the record and then lost the store: it was told so, and this one finishes its work.
-    const unfinished = priority !== undefined && !entry.final && isReady(record) && !(await reader.live(record))
-    const view = unfinished ? await begin(record, priority) : await reader.view(entry)
-    return reader.present(entry, view)
+    const [job] = await reader.read([record])
+    if (!job) throw notFound()
+    if (priority !== undefined && !job.entry.final && !job.live && isReady(record))
+      return begin(entry, record, priority)
+    return reader.present(job)
   }
 
-  async function begin(record: ReadyJob, priority: number): Promise<JobView> {
+  async function begin(entry: HistoryEntry, record: ReadyJob, priority: number): Promise<Job> {
     const where = await reach(() => inputs.begin(record, priority))
-    return waitingView(record, where === 'fetching')
+    return reader.present({ entry, view: waitingView(record, where === 'fetching') })
   }
 
   /** Where a picture comes from, looked at as far as that can be done at once. @throws ApiError `upload_not_found` */

@@ -1,47 +1,56 @@
 /**
  * Complete: a worker's video becomes the job's.
  *
- * From `processing`, by the lease's holder. Atomic: the video is moved to the job's key while the lock is kept, and the job ends with the lock's token, so
- * that a late worker overwrites nothing. What is no video costs an attempt. Then: the tenant is told.
+ * From `processing`, by the lease's holder. Atomic: the holder's lock is extended, the video is moved to the job's key while nobody else can have the
+ * job, and the outcome is set with the lock's token, so that a late worker overwrites nothing. What is no video costs an attempt. Then: the tenant is told;
+ * where the job has ended otherwise or gone meanwhile, the video goes as well.
  */
 import type { CompleteRequest, LeaseEnd } from '@kinora/protocol'
 import { storageUnavailable } from '../inputs/index.ts'
-import { asHolder, leaseLost } from '../leases/lease-book.ts'
-import { dropResults, promoteResults, ResultError } from '../leases/results.ts'
+import { joinReports } from '../leases/reports.ts'
+import { dropOutputs, dropResults, promoteResults, ResultError } from '../leases/results.ts'
+import { ifThere, type KnownJob } from '../reading/reader.ts'
 import { StorageError } from '../storage/index.ts'
 import { failAttempt } from './fail.ts'
-import { reported } from './report-settings.ts'
 import type { TransitionParts } from './parts.ts'
+import { hear } from './start.ts'
 
 export function createComplete(parts: TransitionParts) {
-  const { storage, leases, end, logger } = parts
+  const { storage, reader, leases, end, logger } = parts
 
-  return async (leaseId: string, report: CompleteRequest): Promise<LeaseEnd> => {
-    const found = await leases.find(leaseId)
-    if ('ended' in found) return found.ended
-    const { bull, told } = found
-    const jobId = bull.id ?? ''
-    const locked = { bull, token: leaseId }
-    if (bull.data.canceled_at !== undefined) {
+  return async (leaseId: string, told: CompleteRequest): Promise<LeaseEnd> => {
+    const lease = await leases.find(leaseId)
+    const { job_id: jobId } = lease
+    if (!(await hear(parts, lease))) {
       dropResults(storage, leaseId, logger)
-      const view = await end.asHolder('cancel', locked, { status: 'canceled' })
-      if (!view) throw leaseLost()
-      return { job_id: jobId, status: view.job.status }
+      return leases.ended(lease)
     }
-    const last = reported(report)
-    if (Object.keys(last).length > 0) await asHolder(() => bull.updateProgress({ ...told, ...last }))
-    const stopKeeping = leases.keep(bull, leaseId)
+    const stopKeeping = leases.keep(lease)
     try {
       const result = await promoteResults(storage, jobId, leaseId)
-      const view = await end.asHolder('complete', locked, { status: 'completed', result })
-      if (!view) throw leaseLost()
-      return { job_id: jobId, status: view.job.status }
+      const job = await ifThere(reader.known(jobId))
+      const ended = job && (await end.asHolder('complete', withReport(job), leaseId, { status: 'completed', result }))
+      if (ended?.mine) return { job_id: jobId, status: 'completed' }
+      await sweep(jobId)
+      return await leases.ended(lease)
     } catch (error) {
       if (error instanceof StorageError && error.retryable) throw storageUnavailable(error)
       if (!(error instanceof ResultError)) throw error
-      return await failAttempt(parts, locked, { code: 'result_invalid', message: error.message, retryable: true })
+      return await failAttempt(parts, lease, { code: 'result_invalid', message: error.message, retryable: true })
     } finally {
       stopKeeping()
     }
+
+    function withReport(job: KnownJob): KnownJob {
+      const report = joinReports(job.entry.report, leaseId, told)
+      return { ...job, entry: { ...job.entry, report } }
+    }
+  }
+
+  /** The job was canceled or deleted while the video was moved. One that is open still, or completed, has another holder, whose video it may be. */
+  async function sweep(jobId: string): Promise<void> {
+    const job = await ifThere(reader.known(jobId))
+    const status = job?.entry.final?.job.status
+    if (!job || (status !== undefined && status !== 'completed')) await dropOutputs(storage, jobId)
   }
 }

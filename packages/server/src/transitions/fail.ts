@@ -1,35 +1,29 @@
 /**
  * Fail: an attempt came to nothing, and so does the job where it was the last one, or another would not help.
  *
- * From `processing`, by the lease's holder. Atomic: BullMQ takes the job from the token's holder in the step in which it ends, or waits again
- * ({@link retry}). Then: the tenant is told.
+ * From `processing`, by the lease's holder. Atomic: the outcome is set with the lock's token; where another attempt follows, BullMQ takes the job from the
+ * token's holder ({@link retry}). Then: the tenant is told.
  */
 import type { FailRequest, LeaseEnd } from '@kinora/protocol'
-import { ATTEMPTS } from '../jobs/video-job.ts'
-import { attemptsUsed } from '../jobs/view.ts'
-import { leaseLost } from '../leases/lease-book.ts'
+import { ATTEMPTS } from '../jobs/attempts.ts'
+import type { LeaseRecord } from '../jobs/record.ts'
 import { dropResults } from '../leases/results.ts'
-import type { Locked } from './end.ts'
+import { ifThere } from '../reading/reader.ts'
 import type { TransitionParts } from './parts.ts'
 import { retry } from './retry.ts'
+import { hear } from './start.ts'
 
 export function createFail(parts: TransitionParts) {
-  const { storage, leases, end, logger } = parts
+  const { storage, leases, logger } = parts
 
   return async (
     leaseId: string,
     { error, error_code: code = 'engine_error', retryable = true }: FailRequest,
   ): Promise<LeaseEnd> => {
-    const found = await leases.find(leaseId)
-    if ('ended' in found) return found.ended
-    const locked = { bull: found.bull, token: leaseId }
+    const lease = await leases.find(leaseId)
+    const isHeld = await hear(parts, lease)
     dropResults(storage, leaseId, logger)
-    if (found.bull.data.canceled_at !== undefined) {
-      const view = await end.asHolder('cancel', locked, { status: 'canceled' })
-      if (!view) throw leaseLost()
-      return { job_id: found.bull.id ?? '', status: view.job.status }
-    }
-    return failAttempt(parts, locked, { code, message: error, retryable })
+    return isHeld ? failAttempt(parts, lease, { code, message: error, retryable }) : leases.ended(lease)
   }
 }
 
@@ -41,19 +35,17 @@ export interface Failure {
 
 /** @throws ApiError `lease_lost` */
 export async function failAttempt(
-  { end, logger }: TransitionParts,
-  locked: Locked,
+  parts: TransitionParts,
+  lease: LeaseRecord,
   { code, message, retryable }: Failure,
 ): Promise<LeaseEnd> {
-  const { bull } = locked
-  const jobId = bull.id ?? ''
-  const last = attemptsUsed(bull) + 1 >= ATTEMPTS
+  const { reader, leases, end, logger } = parts
+  const { job_id: jobId } = lease
+  // The claim's note counts, and not BullMQ's counts of now: they are the same as long as the lease lives.
+  const last = lease.attempt >= ATTEMPTS
   logger.info({ job_id: jobId, code, error: message, again: retryable && !last }, 'an attempt failed')
-  if (retryable && !last) {
-    await retry(locked, { code, message })
-    return { job_id: jobId, status: 'queued' }
-  }
-  const view = await end.asHolder('fail', locked, { status: 'failed', code, message })
-  if (!view) throw leaseLost()
-  return { job_id: jobId, status: view.job.status }
+  if (retryable && !last) return retry(parts, lease, { code, message })
+  const job = await ifThere(reader.known(jobId))
+  const ended = job && (await end.asHolder('fail', job, lease.lease_id, { status: 'failed', code, message }))
+  return ended?.mine ? { job_id: jobId, status: 'failed' } : leases.ended(lease)
 }

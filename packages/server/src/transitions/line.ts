@@ -5,17 +5,12 @@
  * deleted at the last moment is found out when it is claimed.
  */
 import type { PicturedJob } from '../inputs/index.ts'
-import { DELIVERY_QUEUE, deliveryOptions } from '../jobs/delivery.ts'
+import { ATTEMPTS } from '../jobs/attempts.ts'
+import type { Kept } from '../jobs/delivery.ts'
 import type { JobRecord } from '../jobs/record.ts'
-import { ATTEMPTS, BACKOFF, type VideoData } from '../jobs/video-job.ts'
+import { BACKOFF, type VideoData } from '../jobs/video-job.ts'
+import type { Queues } from '../queues.ts'
 import { reach } from '../stores/outage.ts'
-import type { TransitionParts } from './parts.ts'
-
-export interface LineOptions {
-  /** Seconds that BullMQ keeps an ended job. */
-  readonly retention: { readonly completed: number; readonly failed: number }
-  readonly deliveryAttempts: number
-}
 
 /** A job whose record says where its pictures come from. */
 export type ReadyJob = JobRecord & PicturedJob
@@ -24,7 +19,8 @@ export function isReady(record: JobRecord): record is ReadyJob {
   return record.pictures !== undefined
 }
 
-export function createLine({ queues }: Pick<TransitionParts, 'queues'>, options: LineOptions) {
+/** @param kept how long BullMQ keeps an ended job */
+export function createLine(queues: Queues, kept: Kept) {
   return async (record: ReadyJob, priority: number): Promise<void> => {
     const { job_id: jobId, tenant, model, settings, pictures, webhook_url } = record
     const image = pictures[0]?.from
@@ -38,11 +34,7 @@ export function createLine({ queues }: Pick<TransitionParts, 'queues'>, options:
       image,
       ...(webhook_url === undefined ? {} : { webhook_url }),
     }
-    const kept = {
-      removeOnComplete: { age: options.retention.completed },
-      removeOnFail: { age: options.retention.failed },
-    }
-    const video = {
+    const opts = {
       jobId,
       priority,
       timestamp: record.created_at,
@@ -50,18 +42,6 @@ export function createLine({ queues }: Pick<TransitionParts, 'queues'>, options:
       backoff: { type: 'exponential', delay: BACKOFF },
       ...kept,
     }
-    const job = { name: 'video', queueName: name, data, opts: video }
-    // The delivery is the job's parent: BullMQ releases it in the same step in which the job ends, well or badly.
-    const flow =
-      webhook_url === undefined
-        ? job
-        : {
-            name: 'webhook',
-            queueName: DELIVERY_QUEUE,
-            data: { job_id: jobId, tenant, url: webhook_url },
-            opts: { jobId, ...deliveryOptions(options.deliveryAttempts, kept) },
-            children: [{ ...job, opts: { ...video, ignoreDependencyOnFailure: true } }],
-          }
-    await reach(() => queues.add(flow))
+    await reach(() => queues.add({ name: 'video', queueName: name, data, opts }))
   }
 }

@@ -1,15 +1,14 @@
 /**
  * Refuse: a job whose picture will never be one.
  *
- * From `queued`, by the server. Atomic: as every ending. Then: the tenant is told why.
+ * From `queued`, by the server. Atomic: as every ending, and only while nobody holds the job. Then: the tenant is told why.
  */
-import { reach } from '../stores/outage.ts'
-import type { TransitionParts } from './parts.ts'
+import { ifThere, type Reader } from '../reading/reader.ts'
+import type { End } from './end.ts'
 
-export function createRefuse({ end, queues, reader }: Pick<TransitionParts, 'end' | 'queues' | 'reader'>) {
+export function createRefuse({ end, reader }: { readonly end: End; readonly reader: Reader }) {
   return async (jobId: string, { code, message }: { code: string; message: string }): Promise<void> => {
-    const record = await reach(() => reader.record(jobId))
-    if (!record) return
-    await end.anyway('refuse', { model: queues.of(record.model), jobId }, { status: 'failed', code, message })
+    const job = await ifThere(reader.known(jobId))
+    if (job) await end.anyway('refuse', job, { status: 'failed', code, message }, { nobodys: true })
   }
 }

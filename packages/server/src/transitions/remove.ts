@@ -8,7 +8,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ApiError } from '../api-error.ts'
 import { storageUnavailable } from '../inputs/index.ts'
 import { inputKey, leaseKeys, outputKeys } from '../jobs/keys.ts'
-import { progressOf } from '../jobs/view.ts'
 import { StorageError } from '../storage/index.ts'
 import { reach } from '../stores/outage.ts'
 import type { Cancel } from './cancel.ts'
@@ -23,14 +22,14 @@ export type Remove = (tenant: string, jobId: string) => Promise<void>
 
 export function createRemove({ queues, history, storage, reader }: TransitionParts, cancel: Cancel): Remove {
   return async (tenant, jobId) => {
-    const entry = await reader.entry(jobId, tenant)
-    const live = await reader.live(entry.record)
-    if (!entry.final && live?.state !== 'ended') await cancel(jobId, tenant)
-    const lease = live ? progressOf(live.bull)?.lease_id : undefined
+    const { entry, live, place } = await reader.known(jobId, tenant)
+    if (!entry.final) await cancel(jobId, tenant)
+    const lease = live?.progress?.lease_id ?? entry.final?.lease_id
+    const model = queues.find(place.queue)
 
     // The parent first: a child that is removed before it releases the parent with nothing in it.
     await removeWhenFree(() => queues.deliveries.getJob(jobId), { removeChildren: false })
-    if (live) await removeWhenFree(() => live.queue.queue.getJob(jobId), { removeChildren: false }, true)
+    if (model) await removeWhenFree(() => model.queue.getJob(jobId), { removeChildren: false }, true)
     const { pictures = [undefined] } = entry.record
     const objects = [
       ...pictures.map((_, index) => inputKey(jobId, index)),
@@ -44,7 +43,7 @@ export function createRemove({ queues, history, storage, reader }: TransitionPar
     reader.forget(jobId)
     // Whoever was writing one meanwhile looks for the record afterwards: he has seen that it is gone, or had written before this.
     await removeObjects(objects)
-    if (live) await live.queue.announce(jobId).catch(() => undefined)
+    await model?.announce(jobId).catch(() => undefined)
   }
 
   async function removeObjects(keys: readonly string[]): Promise<void> {

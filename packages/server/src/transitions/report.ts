@@ -7,19 +7,17 @@ import { ApiError } from '../api-error.ts'
 import type { Jobs } from '../core.ts'
 import { outputKeys } from '../jobs/keys.ts'
 import type { VideoResult } from '../jobs/video-job.ts'
-import { hasEnded } from '../jobs/view.ts'
 import { notFound } from '../reading/reader.ts'
 import { queueUnavailable, reach } from '../stores/outage.ts'
 import type { TransitionParts } from './parts.ts'
 
 export function createReport({ queues, storage, reader, inputs, end }: TransitionParts): Jobs['completeFromOutside'] {
   return async ({ job_id: jobId, status, video_url, error }) => {
-    const { record, final } = await reader.entry(jobId)
-    const live = final ? null : await reader.live(record)
-    if (final || live?.state === 'ended') return
+    const job = await reader.known(jobId)
+    const { record, final } = job.entry
+    if (final) return
     if (!queues.models.includes(record.model)) throw notFound()
-    const job = { model: queues.of(record.model), jobId }
-    const view =
+    const ended =
       status === 'failed'
         ? await end.anyway('report', job, {
             status,
@@ -30,8 +28,8 @@ export function createReport({ queues, storage, reader, inputs, end }: Transitio
             status,
             result: { video: video_url === undefined ? await ownVideo(jobId) : { url: video_url } },
           })
-    if (!view || !hasEnded(view.job)) throw queueUnavailable()
-    if (!live) await reach(() => inputs.drop(record))
+    if (!ended) throw queueUnavailable()
+    if (!job.live) await reach(() => inputs.drop(record))
   }
 
   /** Outside workers of the original contract put the video to its final place themselves. */

@@ -2,47 +2,51 @@
  * Stalled: a worker has gone without a word, and its lease has run out.
  *
  * From `processing`, by the server. Atomic: BullMQ moves the job back into the line in the step in which it sees that the lock has gone. Then: the job is
- * the next to be claimed; one whose attempts are used up ends, whether or not a worker asks for it.
+ * the next to be claimed; one whose attempts are used up ends, whether or not a worker asks for it, as long as nobody holds it.
  */
+import { ATTEMPTS, attemptsOf, SILENT_CLAIMS } from '../jobs/attempts.ts'
 import type { Ending } from '../jobs/ending.ts'
-import { ATTEMPTS, type VideoJob } from '../jobs/video-job.ts'
-import { attemptsUsed } from '../jobs/view.ts'
+import type { LiveState } from '../jobs/live.ts'
 import type { ModelQueue } from '../queues.ts'
-import { reach } from '../stores/outage.ts'
-import type { Locked } from './end.ts'
+import { ifThere, type KnownJob } from '../reading/reader.ts'
 import type { TransitionParts } from './parts.ts'
+import { toHead } from './release.ts'
 
-export function createStalled({ end, logger }: TransitionParts) {
+export function createStalled({ end, reader, logger }: TransitionParts) {
   return async (model: ModelQueue, jobId: string): Promise<void> => {
-    const bull = await reach(() => model.queue.getJob(jobId))
-    if (!bull) return
-    logger.warn({ job_id: jobId, attempts: attemptsUsed(bull) }, 'a worker was lost with its job')
-    const overdue = overdueEnding(bull)
-    if (overdue?.status === 'canceled') await end.anyway('cancel', { model, jobId }, overdue)
-    else if (overdue) await end.anyway('stalled', { model, jobId }, overdue)
-    // Redis wakes nobody for it, and Postgres puts it behind all others: it has waited long enough.
-    else await reach(() => bull.changePriority({ priority: 0, lifo: true })).catch(() => undefined)
+    const job = await ifThere(reader.known(jobId))
+    if (!job?.live || job.live.token !== null) return
+    const usedUp = usedUpEnding(job.live)
+    logger.warn({ job_id: jobId, attempts: attemptsOf(job.live).used }, 'a worker was lost with its job')
+    if (usedUp) await end.anyway('stalled', job, usedUp, { nobodys: true })
+    else await toHead(model, jobId)
   }
 }
 
-/** Ends a job that should have ended before it was claimed. @returns whether it did */
-export async function endOverdue({ end }: TransitionParts, locked: Locked): Promise<boolean> {
-  const overdue = overdueEnding(locked.bull)
-  if (!overdue) return false
-  if (overdue.status === 'canceled') await end.asHolder('cancel', locked, overdue)
-  else await end.asHolder('stalled', locked, overdue)
-  return true
+/** Ends a claimed job whose attempts are used up. @returns whether it did */
+export async function endUsedUp(
+  { end }: TransitionParts,
+  job: KnownJob,
+  { token, deferred }: { readonly token: string; readonly deferred?: string | undefined },
+): Promise<boolean> {
+  const usedUp: FailedEnding | null =
+    deferred === undefined
+      ? job.live && usedUpEnding(job.live)
+      : { status: 'failed', code: 'internal_error', message: deferred }
+  if (usedUp) await end.asHolder('stalled', job, token, usedUp)
+  return usedUp !== null
 }
 
-/** Why a job is to end instead of being worked on. */
-function overdueEnding(bull: VideoJob): Exclude<Ending, { status: 'completed' }> | null {
-  if (bull.data.canceled_at !== undefined) return { status: 'canceled' }
-  if (bull.deferredFailure) return { status: 'failed', code: 'internal_error', message: bull.deferredFailure }
-  const used = attemptsUsed(bull)
-  if (used < ATTEMPTS) return null
-  return {
-    status: 'failed',
-    code: 'worker_lost',
-    message: `Every worker that tried this job stopped without a word, ${used} attempts in all: it may need more memory than they have.`,
+type FailedEnding = Ending & { readonly status: 'failed' }
+
+function usedUpEnding(live: LiveState): FailedEnding | null {
+  const { used, before } = attemptsOf(live)
+  const lost = { status: 'failed', code: 'worker_lost' } as const
+  if (used >= ATTEMPTS) {
+    const message = `Every worker that tried this job stopped without a word, ${used} attempts in all: it may need more memory than they have.`
+    return { ...lost, message }
   }
+  if (before.silent_in_row < SILENT_CLAIMS) return null
+  const message = `${before.silent_in_row} workers in a row took this job and were never heard of again.`
+  return { ...lost, message }
 }

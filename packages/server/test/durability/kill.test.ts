@@ -50,7 +50,7 @@ describe.each(stores)('kill -9 on $kind', ({ kind, missing, start }) => {
     return booted
   }
 
-  it.skipIf(missing !== false)('loses nothing that it acknowledged', { timeout: 180_000 }, async () => {
+  it.skipIf(missing !== false)('loses nothing that it acknowledged', { timeout: 400_000 }, async () => {
     const accepted = new Set<string>()
     for (let kill = 0; kill <= KILLS; kill++) {
       child = await boot(accepted)
@@ -76,7 +76,7 @@ describe.each(stores)('kill -9 on $kind', ({ kind, missing, start }) => {
             child?.on('message', listen)
             child?.send(ids)
           }),
-        { timeout: 90_000, interval: 300 },
+        { timeout: 250_000, interval: 300 },
       )
       .toEqual(['completed'])
     for (const jobId of ids) {

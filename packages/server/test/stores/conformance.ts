@@ -4,6 +4,7 @@ import { type Abilities, verifyWebhookSignature } from '@kinora/protocol'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPictureHosts, type PictureHosts } from '../services/picture-hosts.ts'
+import { describeEndings } from './endings.ts'
 import { type Bench, claim, createBench, MP4, reaches, request } from '../services/bench.ts'
 import type { Core, Snapshot } from '../../src/core.ts'
 import { inputKey, leaseKeys, outputKeys, uploadKey } from '../../src/jobs/keys.ts'
@@ -277,7 +278,7 @@ export function describeStore(
           const answers = await Promise.all(canceled.map((job) => core.jobs.cancel(TENANT, job.job_id)))
           expect(answers.map((job) => job.status)).toEqual(canceled.map(() => 'canceled'))
           const claimed = new Set<string>()
-          for (let lease; (lease = await core.leases.claim({ model: 'camera', worker: 'test', wait: 0.3 }));) {
+          for (let lease; (lease = await core.leases.claim({ model: 'camera', worker: 'test', wait: 2 }));) {
             claimed.add(lease.job_id)
             await core.leases.fail(lease.lease_id, { error: 'enough', retryable: false })
           }
@@ -785,6 +786,7 @@ export function describeStore(
       it('gives the job of a dead worker to the next, and refuses the dead one', async () => {
         const { job } = await core.jobs.accept(TENANT, request(bench.imageUrl))
         const dead = await claim(core)
+        await core.leases.heartbeat(dead.lease_id, { progress: 1, stage: 'generating' })
         await bench.render(dead)
         const next = await claim(core)
         expect(next).toMatchObject({ job_id: job.job_id, attempt: 2 })
@@ -799,7 +801,11 @@ export function describeStore(
 
       it('ends a job that kills three workers, also when no fourth comes', async () => {
         const { job } = await core.jobs.accept(TENANT, request(bench.imageUrl, { webhook_url: bench.url('/killer') }))
-        for (const attempt of [1, 2, 3]) expect(await claim(core)).toMatchObject({ job_id: job.job_id, attempt })
+        for (const attempt of [1, 2, 3]) {
+          const lease = await claim(core)
+          expect(lease).toMatchObject({ job_id: job.job_id, attempt })
+          await core.leases.heartbeat(lease.lease_id, { progress: 1, stage: 'generating' })
+        }
         expect(await reaches(core, TENANT, job.job_id, 'failed')).toMatchObject({
           error_code: 'worker_lost',
           attempt: 3,
@@ -823,6 +829,8 @@ export function describeStore(
         })
       })
     })
+
+    describeEndings(() => ({ bench, driver: store.driver }))
 
     describe('retention and restart', () => {
       it('still answers for jobs that the queue has dropped', async () => {

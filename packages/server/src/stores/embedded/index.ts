@@ -5,6 +5,7 @@ import { isMissing, missing } from '../missing.ts'
 import { backendOn, migrate } from '../sql/open.ts'
 import { pingWithin } from '../ping.ts'
 import { createSqlHistory } from '../sql/history.ts'
+import { createSqlStates } from '../sql/states.ts'
 import { type StoreDriver, StoreError } from '../store.ts'
 import { lockFolder } from './folder-lock.ts'
 import { createPglitePool } from './pglite-pool.ts'
@@ -54,6 +55,7 @@ export function embedded({ dataDir, template }: EmbeddedOptions): StoreDriver {
           name: 'embedded',
           backend: backendOn(pool),
           history: createSqlHistory(pool),
+          states: createSqlStates(pool),
           ping: () => pingWithin(2000, 'embedded', () => pool.query('SELECT 1')),
           close() {
             closing ??= (async () => {

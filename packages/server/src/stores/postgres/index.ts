@@ -5,6 +5,8 @@ import { isMissing, missing } from '../missing.ts'
 import { backendOn, migrate, migrateHistory } from '../sql/open.ts'
 import { pingWithin } from '../ping.ts'
 import { createSqlHistory } from '../sql/history.ts'
+import { createSqlOutcomes, createSqlStates } from '../sql/states.ts'
+import { createStatesApart } from '../apart.ts'
 import { type HistoryDriver, type StoreContext, type StoreDriver, StoreError } from '../store.ts'
 
 export interface PostgresOptions {
@@ -37,6 +39,7 @@ export function postgres(options: PostgresOptions): StoreDriver {
         name: 'postgres',
         backend: backendOn(pools.both),
         history: createSqlHistory(pools.statements, options),
+        states: createSqlStates(pools.statements),
         ping: () => pingWithin(2000, 'postgres', () => pools.statements.query('SELECT 1')),
         close: pools.end,
       }
@@ -56,8 +59,10 @@ export function postgresHistory(options: PostgresOptions): HistoryDriver {
         await pools.end()
         throw unreachable(options.url, cause)
       }
+      const history = createSqlHistory(pools.statements, options)
       return {
-        history: createSqlHistory(pools.statements, options),
+        history,
+        statesOver: (live) => createStatesApart(live, createSqlOutcomes(pools.statements), history),
         ping: () => pingWithin(2000, 'postgres', () => pools.statements.query('SELECT 1')),
         close: pools.end,
       }

@@ -1,9 +1,12 @@
 /** The history in Redis: one hash a job, sorted sets for the lists. */
 import type { Redis } from 'ioredis'
 import type { Abilities, WebhookState } from '@kinora/protocol'
-import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord } from '../../jobs/record.ts'
+import type { HistoryEntry, JobRecord, LeaseRecord, WorkerReport } from '../../jobs/record.ts'
 import { type History, LEASE_KEPT, MAX_PLACE } from '../history.ts'
-import { CLAIMED, FINISH, REGISTER, RESET_TURNS, SET_WEBHOOK } from './scripts.ts'
+import { historyKeys } from './keys.ts'
+import { createRunner } from './run.ts'
+import { CLAIMED, REGISTER, RESET_TURNS, SET_FIELD } from './scripts.ts'
+import { toFinal } from './states.ts'
 
 export interface RedisHistoryOptions {
   /** Stands before every key. */
@@ -12,23 +15,22 @@ export interface RedisHistoryOptions {
   readonly keepSeconds: number
 }
 
-type Fields = readonly [record: string | null, final: string | null, webhook: string | null]
+const FIELDS = ['record', 'final', 'ended_at', 'webhook', 'report'] as const
+
+type Fields = readonly [
+  record: string | null,
+  final: string | null,
+  endedAt: string | null,
+  webhook: string | null,
+  report: string | null,
+]
 
 export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisHistoryOptions): History {
-  const key = {
-    job: (jobId: string) => `${prefix}:job:${jobId}`,
-    list: (tenant: string) => `${prefix}:jobs:${tenant}`,
-    open: (tenant?: string) => (tenant === undefined ? `${prefix}:open` : `${prefix}:open:${tenant}`),
-    ended: (tenant?: string) => (tenant === undefined ? `${prefix}:ended` : `${prefix}:ended:${tenant}`),
-    turns: (model: string) => `${prefix}:turns:${model}`,
-    lease: (leaseId: string) => `${prefix}:lease:${leaseId}`,
-    seen: `${prefix}:worker-seen`,
-    abilities: `${prefix}:abilities`,
-  }
+  const key = historyKeys(prefix)
   const run = createRunner(redis)
 
   async function readMany(jobIds: readonly string[]): Promise<HistoryEntry[]> {
-    const found = await Promise.all(jobIds.map((id) => redis.hmget(key.job(id), 'record', 'final', 'webhook')))
+    const found = await Promise.all(jobIds.map((id) => redis.hmget(key.job(id), ...FIELDS)))
     return found.flatMap((fields) => toEntry(fields as unknown as Fields) ?? [])
   }
 
@@ -41,6 +43,7 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
       .zrem(key.open(tenant), jobId)
       .zrem(key.ended(), jobId)
       .zrem(key.ended(tenant), jobId)
+      .zrem(key.endings, jobId)
       .exec()
   }
 
@@ -64,7 +67,7 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
     },
 
     async get(jobId) {
-      return toEntry((await redis.hmget(key.job(jobId), 'record', 'final', 'webhook')) as unknown as Fields)
+      return toEntry((await redis.hmget(key.job(jobId), ...FIELDS)) as unknown as Fields)
     },
 
     async list(tenant, { limit, after }) {
@@ -91,18 +94,12 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
     endedSince: (moment, { tenant, limit }) =>
       redis.zrangebyscore(key.ended(tenant), moment, '+inf', 'LIMIT', 0, limit),
 
-    async finish(jobId, final) {
-      const tenant = await redis.hget(key.job(jobId), 'tenant')
-      if (tenant === null) return
-      await run(
-        FINISH,
-        [key.job(jobId), key.open(), key.open(tenant), key.ended(), key.ended(tenant)],
-        [jobId, JSON.stringify(final), final.finished_at],
-      )
+    async setWebhook(jobId, state) {
+      await run(SET_FIELD, [key.job(jobId)], ['webhook', JSON.stringify(state)])
     },
 
-    async setWebhook(jobId, state) {
-      await run(SET_WEBHOOK, [key.job(jobId)], [JSON.stringify(state)])
+    async report(jobId, report) {
+      await run(SET_FIELD, [key.job(jobId)], ['report', JSON.stringify(report)])
     },
 
     async remove(jobId) {
@@ -150,35 +147,18 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
   }
 }
 
-/** Runs a script by its hash, and sends it whole where the server does not know it yet. */
-function createRunner(redis: Redis) {
-  const names = new Map<string, string>()
-  return async (script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> => {
-    let sha = names.get(script)
-    if (sha === undefined) {
-      sha = (await redis.script('LOAD', script)) as string
-      names.set(script, sha)
-    }
-    try {
-      return await redis.evalsha(sha, keys.length, ...keys, ...args)
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-      return redis.eval(script, keys.length, ...keys, ...args)
-    }
-  }
-}
-
 function isAfter(record: JobRecord, cursor: { created_at: number; job_id: string }): boolean {
   return (
     record.created_at < cursor.created_at || (record.created_at === cursor.created_at && record.job_id < cursor.job_id)
   )
 }
 
-function toEntry([record, final, webhook]: Fields): HistoryEntry | null {
+function toEntry([record, final, endedAt, webhook, report]: Fields): HistoryEntry | null {
   if (record === null) return null
   return {
     record: JSON.parse(record) as JobRecord,
-    ...(final ? { final: JSON.parse(final) as FinalSnapshot } : {}),
-    ...(webhook ? { webhook: JSON.parse(webhook) as WebhookState } : {}),
+    ...(final === null ? {} : { final: toFinal(final, endedAt) }),
+    ...(webhook === null ? {} : { webhook: JSON.parse(webhook) as WebhookState }),
+    ...(report === null ? {} : { report: JSON.parse(report) as WorkerReport }),
   }
 }

@@ -5,6 +5,7 @@ import { isMissing, missing } from '../missing.ts'
 import { pingWithin } from '../ping.ts'
 import { type HistoryDriver, type StoreContext, type StoreDriver, StoreError } from '../store.ts'
 import { createRedisHistory } from './history.ts'
+import { createRedisLive, createRedisStates } from './states.ts'
 
 export interface RedisOptions {
   /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. */
@@ -33,10 +34,11 @@ export function redis(options: RedisOptions): StoreDriver {
         waiting.disconnect()
         throw error
       })
+      const { prefix = 'kinora' } = options
       const history =
         elsewhere?.history ??
         createRedisHistory(commands, {
-          prefix: options.prefix ?? 'kinora',
+          prefix,
           keepSeconds: options.keepSeconds ?? Math.max(context.retention.completed, context.retention.failed),
         })
       let closing: Promise<void> | undefined
@@ -49,12 +51,13 @@ export function redis(options: RedisOptions): StoreDriver {
             {
               ...opts,
               connection: kind.blocking || kind.withBlockingConnection ? waiting : commands,
-              skipVersionCheck: true,
+              // Not `skipVersionCheck`: BullMQ then takes Redis for 5.0 and reads whole lists to learn the state of one job.
               skipWaitingForReady: true,
             },
             kind,
           ),
         history,
+        states: elsewhere?.statesOver(createRedisLive(commands)) ?? createRedisStates(commands, { prefix }),
         async ping() {
           await pingWithin(2000, 'redis', () => commands.ping())
           await elsewhere?.ping()

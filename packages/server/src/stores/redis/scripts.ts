@@ -3,7 +3,8 @@
 /** KEYS: job, tenant's list, open, tenant's open, turns. ARGV: job id, tenant, created_at, record, highest place. */
 export const REGISTER = `
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return {0, redis.call('HGET', KEYS[1], 'priority'), redis.call('HMGET', KEYS[1], 'record', 'final', 'webhook')}
+  return {0, redis.call('HGET', KEYS[1], 'priority'),
+    redis.call('HMGET', KEYS[1], 'record', 'final', 'ended_at', 'webhook', 'report')}
 end
 local claimed = tonumber(redis.call('HGET', KEYS[5], 'claimed') or '0')
 local field = 'of:' .. ARGV[2]
@@ -14,7 +15,7 @@ redis.call('HSET', KEYS[1], 'record', ARGV[4], 'tenant', ARGV[2], 'priority', pl
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 redis.call('ZADD', KEYS[4], ARGV[3], ARGV[1])
-return {1, tostring(place), {ARGV[4], false, false}}
+return {1, tostring(place), {ARGV[4], false, false, false, false}}
 `
 
 /** KEYS: turns. ARGV: place. */
@@ -28,17 +29,7 @@ export const RESET_TURNS = `
 if tonumber(redis.call('HGET', KEYS[1], 'claimed') or '0') > tonumber(ARGV[1]) then redis.call('DEL', KEYS[1]) end
 `
 
-/** KEYS: job, open, tenant's open, ended, tenant's ended. ARGV: job id, final, finished_at. */
-export const FINISH = `
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'final') == 1 then return end
-redis.call('HSET', KEYS[1], 'final', ARGV[2])
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZREM', KEYS[3], ARGV[1])
-redis.call('ZADD', KEYS[4], ARGV[3], ARGV[1])
-redis.call('ZADD', KEYS[5], ARGV[3], ARGV[1])
-`
-
-/** KEYS: job. ARGV: webhook. A record that has been removed does not come back. */
-export const SET_WEBHOOK = `
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'webhook', ARGV[1]) end
+/** KEYS: job. ARGV: field, value. A record that has been removed does not come back. */
+export const SET_FIELD = `
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 `

@@ -2,13 +2,26 @@
 import type { Abilities, WebhookState } from '@kinora/protocol'
 import type { PgQueryable } from 'bullmq'
 import { gather } from '../gather.ts'
-import type { FinalSnapshot, HistoryEntry, JobRecord, LeaseRecord } from '../../jobs/record.ts'
+import {
+  datedFinal,
+  type FinalSnapshot,
+  type HistoryEntry,
+  type JobRecord,
+  type LeaseRecord,
+  type WorkerReport,
+} from '../../jobs/record.ts'
 import { type History, LEASE_KEPT, MAX_PLACE } from '../history.ts'
 
-interface Row {
-  readonly record: JobRecord
+/** The columns that tell how a job stands. */
+export interface StateRow {
   readonly final: FinalSnapshot | null
+  readonly finished_at: string | number | bigint | null
   readonly webhook: WebhookState | null
+  readonly report: WorkerReport | null
+}
+
+interface Row extends StateRow {
+  readonly record: JobRecord
 }
 
 export interface SqlHistoryOptions {
@@ -16,7 +29,7 @@ export interface SqlHistoryOptions {
   readonly keepSeconds?: number | undefined
 }
 
-const COLUMNS = 'record, final, webhook'
+const COLUMNS = 'record, final, finished_at, webhook, report'
 
 type Registered = Awaited<ReturnType<History['register']>>
 
@@ -140,15 +153,12 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
         ? ids('finished_at >= $1', [moment], 'finished_at', limit)
         : ids('finished_at >= $1 AND tenant = $2', [moment, tenant], 'finished_at', limit),
 
-    async finish(jobId, final) {
-      await database.query(
-        'UPDATE kinora.job SET final = $2::json, finished_at = $3 WHERE job_id = $1 AND final IS NULL',
-        [jobId, JSON.stringify(final), final.finished_at],
-      )
-    },
-
     async setWebhook(jobId, state) {
       await database.query('UPDATE kinora.job SET webhook = $2::json WHERE job_id = $1', [jobId, JSON.stringify(state)])
+    },
+
+    async report(jobId, report) {
+      await database.query('UPDATE kinora.job SET report = $2::json WHERE job_id = $1', [jobId, JSON.stringify(report)])
     },
 
     async remove(jobId) {
@@ -210,9 +220,13 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
 }
 
 function toEntry(row: Row): HistoryEntry {
+  return { record: row.record, ...stateOf(row) }
+}
+
+export function stateOf({ final, finished_at, webhook, report }: StateRow): Omit<HistoryEntry, 'record'> {
   return {
-    record: row.record,
-    ...(row.final ? { final: row.final } : {}),
-    ...(row.webhook ? { webhook: row.webhook } : {}),
+    ...(final ? { final: finished_at === null ? final : datedFinal(final, Number(finished_at)) } : {}),
+    ...(webhook ? { webhook } : {}),
+    ...(report ? { report } : {}),
   }
 }

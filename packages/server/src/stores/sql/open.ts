@@ -1,6 +1,7 @@
 /** What the two stores on SQL have in common. */
 import { createPostgresBackend, type PgPool, type PgQueryable, runMigrations } from 'bullmq'
 import type { Store } from '../store.ts'
+import { onDatabaseClock } from './clock.ts'
 import { HISTORY_SCHEMA } from './schema.ts'
 
 /** Creates what is missing, under BullMQ's advisory lock, so that several processes may start at once. */
@@ -30,7 +31,8 @@ export async function migrateHistory(client: PgQueryable): Promise<void> {
   }
 }
 
-/** BullMQ's Postgres backend on this pool. */
+/** BullMQ's Postgres backend on this pool, by the database's clock. */
 export function backendOn(pool: PgPool): Store['backend'] {
-  return (name, options, kind) => createPostgresBackend(name, { ...options, connection: pool }, kind)
+  const connection = onDatabaseClock(pool)
+  return (name, options, kind) => createPostgresBackend(name, { ...options, connection }, kind)
 }

@@ -13,6 +13,13 @@ CREATE TABLE IF NOT EXISTS kinora.job (
   finished_at bigint,
   webhook     json
 );
+-- Since outcomes are set by the store.
+ALTER TABLE kinora.job ADD COLUMN IF NOT EXISTS report json;
+ALTER TABLE kinora.job ADD COLUMN IF NOT EXISTS decided_by text;
+-- The outbox of endings: false from the outcome on until everything that follows has been done.
+ALTER TABLE kinora.job ADD COLUMN IF NOT EXISTS followed boolean NOT NULL DEFAULT true;
+CREATE INDEX IF NOT EXISTS job_unfollowed ON kinora.job (finished_at) WHERE NOT followed;
+
 CREATE INDEX IF NOT EXISTS job_of_tenant ON kinora.job (tenant, created_at DESC, job_id DESC);
 CREATE INDEX IF NOT EXISTS job_open ON kinora.job (created_at) WHERE final IS NULL;
 CREATE INDEX IF NOT EXISTS job_ended ON kinora.job (finished_at) WHERE finished_at IS NOT NULL;
