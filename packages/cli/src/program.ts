@@ -102,6 +102,11 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .option('--model <name>', 'the public name of the model it serves (default: the one that fits the engine)')
     .option('--model-path <folder-or-hub-id>', 'the checkpoint (default: MODEL_PATH, or Lightricks/LTX-Video)')
     .option('--vae <folder-or-file>', 'the VAE, for a checkpoint that holds a transformer only')
+    .option(
+      '--lora <file[=strength]>',
+      'a LoRA that is added to the model, repeatable',
+      (file: string, files: string[] = []) => [...files, file],
+    )
     .option('--recipe <name>', 'the recipe, where the checkpoint alone does not tell')
     .option('--precision <name>', 'fp32, fp16, bf16 or int8 (default: what suits the machine)')
     .option('--provider <name>', 'cpu or cuda (default: CUDA where it really runs)')

@@ -28,6 +28,7 @@ export function readWorkerSettings(environment: Environment): WorkerSettings {
   const engineOptions = {
     modelPath: text('MODEL_PATH'),
     vae: text('VAE'),
+    loras: listOf(environment['LORA']),
     recipe: text('RECIPE'),
     precision: text('PRECISION'),
     provider: text('PROVIDER'),
@@ -48,6 +49,13 @@ export function readWorkerSettings(environment: Environment): WorkerSettings {
     apiUrl: text('API_URL') ?? originOf(text('API_WEBHOOK_URL')),
     workerToken: text('WORKER_TOKEN'),
   }
+}
+
+/** One a line, or with commas between. */
+function listOf(text: string | undefined): string[] | undefined {
+  const names = (text ?? '').split(text?.includes('\n') === true ? '\n' : ',').map((name) => name.trim())
+  const given = names.filter((name) => name !== '')
+  return given.length > 0 ? given : undefined
 }
 
 /** The original variable held the address of `/webhook/complete`. */

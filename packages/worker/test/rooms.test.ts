@@ -27,7 +27,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'engines/ltx/coordinates.ts': [],
   'engines/ltx/latents.ts': ['onnx', 'engines/ltx/coordinates.ts'],
   // What a family is to the engine, and what families share.
-  'engines/ltx/pipeline.ts': ['onnx', 'media', 'engines/engine.ts'],
+  'engines/ltx/pipeline.ts': ['onnx', 'media', 'networks', 'engines/engine.ts'],
   'engines/ltx/picture.ts': ['onnx', 'media'],
   'engines/ltx/vae': [
     'weights',
@@ -74,7 +74,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'engines/ltx/vae',
     'engines/ltx/ltx-video',
   ],
-  engines: ['failure.ts', 'weights', 'engines/engine.ts', 'engines/camera', 'engines/ltx'],
+  engines: ['failure.ts', 'weights', 'networks', 'engines/engine.ts', 'engines/camera', 'engines/ltx'],
   // The worker itself: the process that leases jobs, and its child that computes.
   '': [
     'failure.ts',

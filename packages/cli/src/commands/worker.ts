@@ -10,6 +10,7 @@ export interface WorkerFlags {
   readonly model?: string | undefined
   readonly modelPath?: string | undefined
   readonly vae?: string | undefined
+  readonly lora?: readonly string[] | undefined
   readonly recipe?: string | undefined
   readonly precision?: string | undefined
   readonly provider?: string | undefined
@@ -21,12 +22,14 @@ export interface WorkerFlags {
  * @throws CommandError naming every variable that is missing or invalid, or what the server or the engine refused
  */
 export async function worker(flags: WorkerFlags, environment: Environment, signal: AbortSignal): Promise<void> {
-  const { engine, model, modelPath, vae, recipe, precision, provider, keepLoaded } = flags
+  const { engine, model, modelPath, vae, lora, recipe, precision, provider, keepLoaded } = flags
   const typed = {
     ENGINE: engine,
     MODEL: model,
     MODEL_PATH: modelPath,
     VAE: vae,
+    // A path may hold a comma: one a line.
+    LORA: lora?.map((one) => `${one}\n`).join(''),
     RECIPE: recipe,
     PRECISION: precision,
     PROVIDER: provider,

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { EngineError } from '../failure.ts'
+import { parseLora } from '../networks/lora/index.ts'
 import { hubOptionsFromEnvironment, resolveModelPath, type PullProgress } from '../weights/hub/index.ts'
 import { formatBytes } from '../weights/index.ts'
 import type { Engine, EngineOptions, OpenContext } from './engine.ts'
@@ -20,6 +21,7 @@ const LtxOptions = z.object({
   textEncoder: z.optional(z.string()),
   tokenizer: z.optional(z.string()),
   vae: z.optional(z.string()),
+  loras: z.optional(z.array(z.string())),
   latentUpsampler: z.optional(z.string()),
   decodeMemory: z.optional(z.int()),
 })
@@ -28,7 +30,7 @@ const LtxOptions = z.object({
 export async function openLtx(options: EngineOptions, { log, signal }: OpenContext): Promise<Engine> {
   const parsed = LtxOptions.safeParse(options)
   if (!parsed.success) throw new EngineError('invalid_settings', `Options of ltx: ${z.prettifyError(parsed.error)}`)
-  const { modelPath, textEncoder, tokenizer, vae, latentUpsampler, ...chosen } = parsed.data
+  const { modelPath, textEncoder, tokenizer, vae, latentUpsampler, loras = [], ...chosen } = parsed.data
   const hub = hubOptionsFromEnvironment(process.env)
   const path = await resolveModelPath(modelPath, {
     ...hub,
@@ -42,6 +44,7 @@ export async function openLtx(options: EngineOptions, { log, signal }: OpenConte
     modelPath: path,
     modelName: modelPath,
     parts: given({ textEncoder, tokenizer, vae, latentUpsampler }),
+    loras: loras.map(parseLora),
     signal,
     log,
     ...cache,

@@ -8,8 +8,9 @@ export {
   type TensorEntry,
   type Weights,
 } from './safetensors.ts'
-export { float32ToBfloat16 } from './dtype.ts'
+export { float32ToBfloat16, float32ToFloat16 } from './dtype.ts'
 export { WeightsError } from './weights-error.ts'
-export { quantizeWeights, verifyInt8, type Int8Weight } from './quantize.ts'
+export { quantizeWeights, type Int8Weight } from './quantize.ts'
+export { derivedFile, verifyDerived, type DerivedOptions } from './derived-file.ts'
 export { formatBytes } from './disk-space.ts'
-export { pruneInt8 } from './int8-cache.ts'
+export { pruneDerived } from './derived-cache.ts'

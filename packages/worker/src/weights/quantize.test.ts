@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { float32, writeSafetensors } from '../../test/fixtures/hub/write-safetensors.ts'
 import {
-  pruneInt8,
+  pruneDerived,
   quantizeWeights,
   readSafetensors,
   readTensor,
   readTensorBytes,
-  verifyInt8,
+  verifyDerived,
   type TensorEntry,
 } from './index.ts'
 
@@ -85,11 +85,11 @@ test('carries a hash of its data, which tells damage', async () => {
   const start = Math.min(...[...tensors.values()].map((entry) => entry.offset))
   const bytes = await readFile(file!)
   expect(metadata.sha256).toBe(createHash('sha256').update(bytes.subarray(start)).digest('hex'))
-  await verifyInt8(file!)
+  await verifyDerived(file!)
   bytes[bytes.length - 1]! ^= 1
   await writeFile(file!, bytes)
   await expect(quantizeWeights({ tensors: await source(), folder: join(folder, 'int8') })).resolves.toBeDefined()
-  await expect(verifyInt8(file!)).rejects.toMatchObject({
+  await expect(verifyDerived(file!)).rejects.toMatchObject({
     code: 'hash_mismatch',
     message: expect.stringMatching(/Delete it/),
   })
@@ -138,7 +138,7 @@ test('goes on where an interrupted run stopped, and ends with the same bytes', a
   await quantizeWeights({ tensors, folder: join(folder, 'int8'), onProgress: ({ tensor }) => told.push(tensor) })
   expect(told[0]).toBe('layer.3')
   const [resumed] = await int8Files()
-  await verifyInt8(resumed!)
+  await verifyDerived(resumed!)
   const bytes = await readFile(resumed!)
   await rm(resumed!)
   await quantizeWeights({ tensors, folder: join(folder, 'int8') })
@@ -150,11 +150,11 @@ test('an edition goes when its checkpoint has gone or was replaced, and not befo
   await quantizeWeights({ tensors, folder: join(folder, 'int8') })
   const [file] = await int8Files()
   const { size } = await stat(file!)
-  expect(await pruneInt8(join(folder, 'int8'))).toBe(0)
+  expect(await pruneDerived(join(folder, 'int8'))).toBe(0)
   await utimes(tensors[0]!.file, new Date(0), new Date(0))
-  expect(await pruneInt8(join(folder, 'int8'))).toBe(size)
+  expect(await pruneDerived(join(folder, 'int8'))).toBe(size)
   expect(await int8Files()).toEqual([])
-  expect(await pruneInt8(join(folder, 'nowhere'))).toBe(0)
+  expect(await pruneDerived(join(folder, 'nowhere'))).toBe(0)
 })
 
 test('what an interrupted run left is given up after a week', async () => {
@@ -162,8 +162,8 @@ test('what an interrupted run left is given up after a week', async () => {
   const signal = AbortSignal.abort(new Error('stopped'))
   await expect(quantizeWeights({ tensors, folder: join(folder, 'int8'), signal })).rejects.toThrow('stopped')
   await writeFile(join(folder, 'int8', 'x.safetensors.part'), 'half')
-  expect(await pruneInt8(join(folder, 'int8'))).toBe(0)
-  expect(await pruneInt8(join(folder, 'int8'), Date.now() + 8 * 24 * 3600_000)).toBe(4)
+  expect(await pruneDerived(join(folder, 'int8'))).toBe(0)
+  expect(await pruneDerived(join(folder, 'int8'), Date.now() + 8 * 24 * 3600_000)).toBe(4)
 })
 
 test('looks at the free space before it writes', async () => {

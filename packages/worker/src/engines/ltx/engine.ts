@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { EngineError } from '../../failure.ts'
+import type { LoraChoice } from '../../networks/lora/index.ts'
 import { detectProvider, type Provider } from '../../onnx/index.ts'
 import { WeightsError } from '../../weights/index.ts'
 import type { Engine, EngineContext } from '../engine.ts'
@@ -26,7 +27,9 @@ export interface LtxEngineOptions {
   readonly recipe?: string
   /** Keeps text encoder, transformer and autoencoder in memory between jobs and stages. @default false: one at a time */
   readonly keepLoaded?: boolean
-  /** Folder for int8 editions. @default ~/.cache/kinora/int8 */
+  /** LoRAs that are added to the transformer: files with their strengths. @default none */
+  readonly loras?: readonly LoraChoice[]
+  /** Folder for int8 editions and merged weights. @default ~/.cache/kinora/int8 */
   readonly cacheFolder?: string
   /** Bytes that decoding may take at once; above, it works in tiles. @default 6 GiB on CPU, 10 GiB on CUDA */
   readonly decodeMemory?: number
@@ -45,7 +48,7 @@ export interface LtxEngineOptions {
  * @throws EngineError that names what the checkpoint has and the engine does not know, or what is missing or broken
  */
 export async function createLtxEngine(options: LtxEngineOptions): Promise<Engine> {
-  const { log = () => {}, recipe, decodeMemory, threads, signal } = options
+  const { log = () => {}, loras, recipe, decodeMemory, threads, signal } = options
   try {
     const { provider, reason } = await chooseProvider(options.provider ?? 'auto')
     const precision = choosePrecision(options.precision ?? 'auto', provider)
@@ -60,6 +63,7 @@ export async function createLtxEngine(options: LtxEngineOptions): Promise<Engine
       keepLoaded: options.keepLoaded ?? false,
       cacheFolder: options.cacheFolder ?? join(homedir(), '.cache', 'kinora', 'int8'),
       log,
+      ...(loras !== undefined && { loras }),
       ...(recipe !== undefined && { recipe }),
       ...(decodeMemory !== undefined && { decodeMemory }),
       ...(threads !== undefined && { threads }),

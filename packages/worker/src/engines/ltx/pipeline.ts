@@ -2,6 +2,7 @@
 
 import type { Abilities, RequestedSettings } from '@kinora/protocol'
 import type { Frame } from '../../media/frame.ts'
+import type { LoraChoice } from '../../networks/lora/index.ts'
 import type { Provider } from '../../onnx/index.ts'
 import type { Engine, EngineRequest, PictureSize, Resolution } from '../engine.ts'
 
@@ -31,7 +32,9 @@ export interface PipelineOptions {
   readonly recipe?: string
   /** Keeps networks in memory between stages and videos. */
   readonly keepLoaded: boolean
-  /** Folder for int8 editions. */
+  /** LoRAs that are added to the transformer. @default none */
+  readonly loras?: readonly LoraChoice[]
+  /** Folder for int8 editions and merged weights. */
   readonly cacheFolder: string
   /** Bytes that decoding may take at once. @default the family's, by provider */
   readonly decodeMemory?: number

@@ -2,7 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withFileLock } from '../file-lock.ts'
-import { pruneInt8 } from '../int8-cache.ts'
+import { pruneDerived } from '../derived-cache.ts'
 import { hasHash } from './content-hash.ts'
 import { HubError } from './hub-error.ts'
 import {
@@ -154,12 +154,12 @@ async function remove(hub: Hub, folder: string, manifest: Manifest, id: ModelId)
   const bytes = going.reduce((sum, [, file]) => sum + file.size, 0)
   if (Object.keys(selections).length === 0) {
     await rm(folder, { recursive: true, force: true })
-    return { bytes: bytes + (await pruneInt8(int8Folder(hub))) }
+    return { bytes: bytes + (await pruneDerived(int8Folder(hub))) }
   }
   for (const [path] of going) await rm(fileInModel(folder, path), { force: true })
   const files = Object.fromEntries(Object.entries(manifest.files).filter(([path]) => needed.has(path)))
   await writeManifest(folder, { ...manifest, selections, files })
-  return { bytes: bytes + (await pruneInt8(int8Folder(hub))) }
+  return { bytes: bytes + (await pruneDerived(int8Folder(hub))) }
 }
 
 async function selectionsOf(folder: string, manifest: Manifest): Promise<ListedModel[]> {

@@ -3,7 +3,7 @@ import { copyFile, link, mkdir, readFile, realpath, rename, rm, stat, symlink } 
 import { dirname, join } from 'node:path'
 import { checkDiskSpace } from '../disk-space.ts'
 import { withFileLock } from '../file-lock.ts'
-import { pruneInt8 } from '../int8-cache.ts'
+import { pruneDerived } from '../derived-cache.ts'
 import { hasHash } from './content-hash.ts'
 import { downloadFile, partSize } from './download-file.ts'
 import { checkLicense, describeLicense, needsAcceptance, type License } from './license.ts'
@@ -277,7 +277,7 @@ async function finish(work: Pull): Promise<void> {
   const kept = Object.fromEntries(Object.entries(manifest.files).filter(([path]) => wanted.has(path)))
   work.manifest = { ...manifest, pulledAt: new Date().toISOString(), files: kept }
   await save(work)
-  await pruneInt8(int8Folder(work.hub))
+  await pruneDerived(int8Folder(work.hub))
   // Parts that are left belong to older commits, unless another selection of this repository is still on its way.
   const allWhole = [...wanted].every((path) => path in kept)
   if (allWhole) await rm(join(folder, '.kinora', 'parts'), { recursive: true, force: true })

@@ -1,7 +1,9 @@
 /** LTX-Video as a pipeline: a checkpoint opened with its recipe, and requests turned into settings of its own. */
 
+import { basename } from 'node:path'
 import { seededDraws } from '../../../flow/draws.ts'
 import type { ComputeType } from '../../../networks/network.ts'
+import { mergeLoras, type LoraChoice } from '../../../networks/lora/index.ts'
 import type { EngineRequest } from '../../engine.ts'
 import { tokenCount } from '../coordinates.ts'
 import { coverPicture, pictureToPixels } from '../picture.ts'
@@ -14,6 +16,7 @@ import { quantizeCheckpoint } from './quantize-checkpoint.ts'
 import { passSteps, type Recipe } from './recipe.ts'
 import { chooseRecipe } from './recipes.ts'
 import { abilitiesOf, adjusted, defaultsOf, resolveVideo } from './resolve.ts'
+import { renameTransformer } from './single-file.ts'
 
 const computeTypes: Readonly<Record<Precision, ComputeType>> = {
   fp32: 'float32',
@@ -28,10 +31,11 @@ const computeTypes: Readonly<Record<Precision, ComputeType>> = {
  * @throws EngineError that names what the checkpoint has and we do not know, or what is missing or broken
  */
 export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> {
-  const { location, provider, precision, keepLoaded, threads, log } = options
-  const checkpoint = await openCheckpoint(location)
-  for (const remark of checkpoint.remarks) log(`ltx: ${remark}`)
-  checkWeights(checkpoint)
+  const { location, provider, precision, keepLoaded, loras = [], threads, log } = options
+  const plain = await openCheckpoint(location)
+  for (const remark of plain.remarks) log(`ltx: ${remark}`)
+  checkWeights(plain)
+  const checkpoint = await withLoras(plain, options)
   const recipe = chooseRecipe(checkpoint, options.recipe)
   const models = await createModels(checkpoint, {
     provider,
@@ -42,7 +46,7 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
     ...(precision === 'int8' && { quantized: await prepareInt8(checkpoint, options) }),
   })
   return {
-    description: `${checkpoint.name}, recipe ${recipe.name}`,
+    description: [`${checkpoint.name}, recipe ${recipe.name}`, ...loras.map(describeLora)].join(', '),
     provider,
     defaults: defaultsOf(recipe, checkpoint),
     abilities: abilitiesOf(checkpoint),
@@ -57,16 +61,44 @@ async function prepareInt8(
   checkpoint: Checkpoint,
   { cacheFolder: folder, signal, log }: PipelineOptions,
 ): Promise<NonNullable<ModelOptions['quantized']>> {
-  let logged = 0
+  const report = everyTwentieth(log)
   return quantizeCheckpoint(checkpoint, {
     folder,
     signal,
-    onProgress(model, done, total) {
-      if (done < total && done - logged < total / 20) return
-      logged = done < total ? done : 0
-      log(`ltx: making the int8 ${model}: ${Math.floor((100 * done) / total)} %`)
-    },
+    onProgress: (model, done, total) => report(`making the int8 ${model}`, done, total),
   })
+}
+
+/** The checkpoint with the LoRAs added to its transformer. */
+async function withLoras(
+  checkpoint: Checkpoint,
+  { loras = [], cacheFolder: folder, signal, log }: PipelineOptions,
+): Promise<Checkpoint> {
+  if (loras.length === 0) return checkpoint
+  const report = everyTwentieth(log)
+  const { config, tensors } = checkpoint.transformer
+  const merged = await mergeLoras(tensors, loras, {
+    rename: renameTransformer,
+    folder,
+    signal,
+    onProgress: ({ bytesDone, bytesTotal }) =>
+      report(`merging ${loras.map(describeLora).join(', ')}`, bytesDone, bytesTotal),
+  })
+  return { ...checkpoint, transformer: { config, tensors: merged } }
+}
+
+function describeLora({ path, strength }: LoraChoice): string {
+  return `LoRA ${basename(path)} x ${strength}`
+}
+
+/** A line for the log now and then, and at the end. */
+function everyTwentieth(log: PipelineOptions['log']): (what: string, done: number, total: number) => void {
+  let logged = 0
+  return (what, done, total) => {
+    if (done < total && done - logged < total / 20) return
+    logged = done < total ? done : 0
+    log(`ltx: ${what}: ${Math.floor((100 * done) / total)} %`)
+  }
 }
 
 function prepare(

@@ -48,10 +48,19 @@ const vaeNames: readonly (readonly [RegExp, string])[] = [
   [/^per_channel_statistics\.std-of-means$/, 'latents_std'],
 ]
 
+/** A name in the authors' transformer, without prefix, as our graphs use it. */
+export function renameTransformer(name: string): string {
+  return transformerNames.reduce((current, [pattern, replacement]) => current.replace(pattern, replacement), name)
+}
+
+function renameVae(name: string): string {
+  return vaeNames.reduce((current, [pattern, replacement]) => current.replace(pattern, replacement), name)
+}
+
 /** A part of a file, under the names that our graphs use; empty where the file does not hold it. */
 export function renamedTensors(tensors: Tensors, part: SingleFilePart): Map<string, TensorEntry> {
   const prefix = prefixOf(tensors, part)
-  const rules = part === 'transformer' ? transformerNames : vaeNames
+  const rename = part === 'transformer' ? renameTransformer : renameVae
   const renamed = new Map<string, TensorEntry>()
   if (prefix === undefined) return renamed
   // A transformer without a prefix stands among everything else.
@@ -60,10 +69,7 @@ export function renamedTensors(tensors: Tensors, part: SingleFilePart): Map<stri
     if (!name.startsWith(prefix) || (other.length > prefix.length && name.startsWith(other))) continue
     const bare = name.slice(prefix.length)
     if (unusedStatistics.has(bare)) continue
-    renamed.set(
-      rules.reduce((current, [pattern, replacement]) => current.replace(pattern, replacement), bare),
-      entry,
-    )
+    renamed.set(rename(bare), entry)
   }
   return renamed
 }
