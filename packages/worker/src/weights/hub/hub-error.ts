@@ -16,6 +16,8 @@ export type HubErrorCode =
   | 'rate_limited'
   /** The hub answers with server errors, or not as a hub does. */
   | 'hub_unavailable'
+  /** HTTP_PROXY or HTTPS_PROXY is no address. */
+  | 'bad_proxy'
   /** No connection. */
   | 'offline'
   /** The connection ended in the middle of a file, again and again. */

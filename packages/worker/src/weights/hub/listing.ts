@@ -15,6 +15,8 @@ export interface HubFile {
   readonly size: number
   /** Missing only where a mirror does not tell. */
   readonly hash: ContentHash | undefined
+  /** Where it is, if not in the repository that was asked for. */
+  readonly from?: { readonly repository: string; readonly commit: string }
 }
 
 export interface HubModel {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { proxiedFetch, proxyVariables } from './proxy.ts'
 
 export interface HubOptions {
   /** Where models are kept. Default: `~/.cache/kinora`. */
@@ -13,7 +14,7 @@ export interface HubOptions {
   readonly endpoint?: string | undefined
   /** Sent to the endpoint only, never to where it redirects; never logged. */
   readonly token?: string | undefined
-  /** Default: the global one. */
+  /** Default: the global one. A proxy is the business of whoever gives another, such as {@link hubOptionsFromEnvironment}. */
   readonly fetch?: typeof fetch | undefined
   readonly signal?: AbortSignal | undefined
   /** How often in a row an attempt may fail that brings nothing. Default: 5. */
@@ -60,7 +61,8 @@ export function withDefaults(options: HubOptions, onRetry: Hub['onRetry'] = () =
 
 /**
  * The options that the environment asks for: MODEL_CACHE, ACCEPT_MODEL_LICENSE, and the hub's own HF_TOKEN, HF_ENDPOINT, HF_HOME, HF_HUB_CACHE
- * and HF_TOKEN_PATH, with the meanings that huggingface_hub gives them. A token saved by its login is used as well.
+ * and HF_TOKEN_PATH, with the meanings that huggingface_hub gives them. A token saved by its login is used as well. HTTP_PROXY, HTTPS_PROXY and NO_PROXY
+ * are honoured.
  */
 export function hubOptionsFromEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -68,7 +70,9 @@ export function hubOptionsFromEnvironment(
   const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface')
   const saved = env.HF_TOKEN_PATH ?? join(home, 'token')
   const token = env.HF_TOKEN ?? (existsSync(saved) ? readFileSync(saved, 'utf8') : '')
+  const proxies = proxyVariables(env)
   return {
+    ...(proxies && { fetch: proxiedFetch(proxies) }),
     cacheDir: env.MODEL_CACHE || undefined,
     hubCacheDir: env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE ?? join(home, 'hub'),
     endpoint: env.HF_ENDPOINT || undefined,

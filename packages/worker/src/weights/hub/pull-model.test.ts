@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { lstat, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { NEEDED, REPOSITORY, SINGLE_FILE } from '../../../test/fixtures/hub/repository.ts'
 import { float32, safetensorsBytes } from '../../../test/fixtures/hub/write-safetensors.ts'
 import { gitId, sha256, startHub, type StandIn } from '../../../test/fixtures/hub/stand-in.ts'
@@ -536,5 +536,76 @@ test('remove deletes a model; of two that share files, what only that one needs'
   await expect(removeModel(options())).rejects.toMatchObject({
     code: 'not_pulled',
     message: expect.stringMatching(/models list/),
+  })
+})
+
+/** The folders of 0.9.7 and 0.9.8 have no upscaler: the authors publish it as a repository of its own. */
+describe('an upscaler that lives elsewhere', () => {
+  const newer = 'Lightricks/LTX-Video-0.9.7-distilled'
+  const home = 'Lightricks/ltxv-spatial-upscaler-0.9.7'
+  const own = {
+    'LICENSE.md': 'Terms of the upscaler.',
+    'model_index.json': JSON.stringify({ _class_name: 'LTXLatentUpsamplePipeline' }),
+    'vae/config.json': '{}',
+    'vae/diffusion_pytorch_model.safetensors': safetensorsBytes({ w: float32([1]) }),
+    'latent_upsampler/config.json': '{"mid_channels": 512}',
+    'latent_upsampler/diffusion_pytorch_model.safetensors': safetensorsBytes({
+      w: float32(Array.from({ length: 900 }, (_, index) => index)),
+    }),
+  }
+  let model: StandIn
+  let upscaler: StandIn
+  let both: typeof fetch
+  beforeEach(async () => {
+    model = await startHub(newer, REPOSITORY)
+    upscaler = await startHub(home, own)
+    // Two stand-ins are one hub: whoever knows the repository answers.
+    both = async (input, init) => {
+      const url = new URL(input instanceof Request ? input.url : input)
+      const at = url.pathname.includes(`/${home}/`) ? new URL(upscaler.endpoint) : url
+      url.port = at.port
+      return fetch(url, init)
+    }
+  })
+  afterEach(() => Promise.all([model.close(), upscaler.close()]))
+  const pull = (more: Partial<PullOptions> = {}) =>
+    pullModel(options({ id: newer, endpoint: model.endpoint, fetch: both, ...more }))
+
+  test('comes with the model, beside its folders, and nothing else of that repository', async () => {
+    const { path, bytesTotal, bytesDownloaded } = await pull()
+    expect(bytesDownloaded).toBe(bytesTotal)
+    const latent = Object.entries(own).filter(([file]) => file.startsWith('latent_upsampler/'))
+    expect(await filesIn(path)).toEqual(asBuffers({ ...NEEDED, ...Object.fromEntries(latent) }))
+    expect(await verifyModel({ ...options(), id: newer })).toHaveLength(Object.keys(NEEDED).length + 2)
+    model.requests.length = 0
+    expect((await pull()).bytesDownloaded).toBe(0)
+    await removeModel({ ...options(), id: newer })
+    expect(await listModels(options())).toEqual([])
+  })
+
+  test('its licence is told and wants to be accepted as the model\u2019s does', async () => {
+    upscaler.card = { license: 'other', license_name: 'upscaler-terms' }
+    const told: string[] = []
+    await expect(pull({ onLicense: (notice) => told.push(notice) })).rejects.toMatchObject({
+      code: 'license_not_accepted',
+      message: expect.stringMatching(/ltxv-spatial-upscaler-0\.9\.7 is under the licence "upscaler-terms"/),
+    })
+    expect(told).toHaveLength(2)
+    await pull({ acceptLicense: true })
+    // Once said, it is remembered.
+    await pull()
+  })
+
+  test('where it cannot be had, the model comes without', async () => {
+    upscaler.listingFaults.push({ kind: 'status', status: 404, headers: { 'x-error-code': 'RepoNotFound' } })
+    expect(await filesIn((await pull()).path)).toEqual(asBuffers(NEEDED))
+  })
+
+  test('is not asked for where the model has one, or is another version', async () => {
+    await pullModel(options())
+    for (const [file, content] of Object.entries(own))
+      if (file.startsWith('latent_upsampler/')) model.files.set(file, Buffer.from(content))
+    await pull()
+    expect(upscaler.requests).toEqual([])
   })
 })

@@ -24,6 +24,7 @@ import { formatModelId, parseModelId, type ModelId } from './model-id.ts'
 import { withDefaults, type Hub, type HubOptions } from './options.ts'
 import { createMeter, type ProgressMeter, type PullProgress } from './progress.ts'
 import { checkPipeline, isPipelineIndex, selectFiles } from './select-files.ts'
+import { findUpscaler } from './upscaler.ts'
 
 export interface PullOptions extends HubOptions {
   /** `Lightricks/LTX-Video`, or with `:file` for a single-file checkpoint. */
@@ -32,7 +33,7 @@ export interface PullOptions extends HubOptions {
   readonly acceptLicense?: boolean | undefined
   /** Called a few times a second. */
   readonly onProgress?: ((progress: PullProgress) => void) | undefined
-  /** Told once, before anything large is downloaded: the licence in one line. */
+  /** Told before anything large is downloaded, for each repository that files come from: the licence in one line. */
   readonly onLicense?: ((notice: string, license: License | null) => void) | undefined
   /** Downloads at the same time. Default: 3. */
   readonly connections?: number | undefined
@@ -71,21 +72,14 @@ export async function pullModel(options: PullOptions): Promise<PulledModel> {
 async function pull(hub: Hub, id: ModelId, options: PullOptions, meter: ProgressMeter): Promise<PulledModel> {
   meter.phase('listing')
   const model = await readListing(hub, id)
-  const files = selectFiles(id, model)
+  const upscaler = await findUpscaler(hub, id, model)
+  const files = [...selectFiles(id, model), ...(upscaler?.files ?? [])]
   const folder = modelFolder(hub, id)
   const before = (await readManifest(folder)) ?? emptyManifest(id.repository)
-  const notice = describeLicense(model.license, hub.endpoint, id.repository)
-  options.onLicense?.(notice, model.license)
-  checkLicense(
-    model.license,
-    options.acceptLicense === true || before.acceptedLicense === notice,
-    hub.endpoint,
-    id.repository,
-  )
+  const acceptedLicense = agree([model, ...(upscaler === undefined ? [] : [upscaler.model])], before, hub, options)
 
   const bytesTotal = files.reduce((sum, file) => sum + file.size, 0)
   meter.begin(files.length, bytesTotal)
-  const acceptedLicense = needsAcceptance(model.license) ? notice : null
   const work: Pull = {
     hub,
     id,
@@ -119,6 +113,21 @@ async function pull(hub: Hub, id: ModelId, options: PullOptions, meter: Progress
     bytesDownloaded: work.downloaded,
     bytesReused: work.reused,
   }
+}
+
+/**
+ * Tells the licences, and looks whether they have been accepted.
+ * @returns what is to be remembered as accepted
+ * @throws HubError `license_not_accepted`
+ */
+function agree(models: readonly HubModel[], before: Manifest, { endpoint }: Hub, options: PullOptions): string | null {
+  for (const { license, repository } of models)
+    options.onLicense?.(describeLicense(license, endpoint, repository), license)
+  const bound = models.filter(({ license }) => needsAcceptance(license))
+  const notices = bound.map(({ license, repository }) => describeLicense(license, endpoint, repository)).join('\n')
+  const accepted = options.acceptLicense === true || before.acceptedLicense === notices
+  for (const { license, repository } of bound) checkLicense(license, accepted, endpoint, repository)
+  return notices === '' ? null : notices
 }
 
 interface Pull {
@@ -164,9 +173,8 @@ async function isWhole(work: Pull, file: HubFile): Promise<boolean> {
 async function reuse(work: Pull, file: HubFile): Promise<boolean> {
   const { hub, id, folder, meter } = work
   if (hub.hubCacheDir === null || file.hash === undefined) return false
-  const blob = await realpath(join(hub.hubCacheDir, `models--${id.owner}--${id.name}`, 'blobs', file.hash.value)).catch(
-    () => undefined,
-  )
+  const home = `models--${(file.from?.repository ?? id.repository).replace('/', '--')}`
+  const blob = await realpath(join(hub.hubCacheDir, home, 'blobs', file.hash.value)).catch(() => undefined)
   if (blob === undefined || (await stat(blob)).size !== file.size) return false
   meter.phase('checking', { file: file.path, detail: 'found in the Hugging Face cache' })
   if (!(await hasHash(blob, file.size, file.hash, undefined, hub.signal))) return false
@@ -219,7 +227,8 @@ async function fetchFile(work: Pull, file: HubFile, hub: Hub = work.hub): Promis
     work.downloaded += Math.max(0, count)
     meter.gain(count, file.path)
   }
-  await downloadFile(hub, { repository: model.repository, commit: model.commit, file, part, onBytes })
+  const { repository, commit } = file.from ?? model
+  await downloadFile(hub, { repository, commit, file, part, onBytes })
   const target = fileInModel(folder, file.path)
   await mkdir(dirname(target), { recursive: true })
   await rename(part, target)

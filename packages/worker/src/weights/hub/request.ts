@@ -92,9 +92,10 @@ async function connect(
     return await hub.fetch(url, { headers, redirect: 'manual', signal: signal ?? hub.signal ?? null })
   } catch (cause) {
     hub.signal?.throwIfAborted()
+    if (cause instanceof HubError) throw cause
     throw new HubError(
       'offline',
-      `${url.host} cannot be reached (${reasonOf(cause)}). Check the connection and HF_ENDPOINT; without one, copy the model's folder from another machine and name it in MODEL_PATH.`,
+      `${url.host} cannot be reached (${reasonOf(cause)}). Check the connection, HF_ENDPOINT and, where the way out is a proxy, HTTPS_PROXY; without a connection, copy the model's folder from another machine and name it in MODEL_PATH.`,
       { cause, retryable: true },
     )
   }

@@ -81,7 +81,7 @@ function upscalerFor(path: string, model: HubModel): HubFile[] {
 }
 
 /** The small files of a component, and its weights in one edition: of formats safetensors, of layouts the standard name, shards before one file. */
-function selectComponent(model: HubModel, component: string): HubFile[] {
+export function selectComponent(model: HubModel, component: string): HubFile[] {
   const files = model.files.filter(
     (file) => file.path.startsWith(`${component}/`) && !file.path.slice(component.length + 1).includes('/'),
   )
