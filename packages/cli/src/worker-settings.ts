@@ -28,7 +28,7 @@ export function readWorkerSettings(environment: Environment): WorkerSettings {
   const engineOptions = {
     modelPath: text('MODEL_PATH'),
     vae: text('VAE'),
-    loras: listOf(environment['LORA']),
+    loras: lorasOf(environment),
     recipe: text('RECIPE'),
     precision: text('PRECISION'),
     provider: text('PROVIDER'),
@@ -51,8 +51,8 @@ export function readWorkerSettings(environment: Environment): WorkerSettings {
   }
 }
 
-/** One a line, or with commas between. */
-function listOf(text: string | undefined): string[] | undefined {
+/** LORA: one a line, or with commas between. */
+export function lorasOf({ LORA: text }: Environment): string[] | undefined {
   const names = (text ?? '').split(text?.includes('\n') === true ? '\n' : ',').map((name) => name.trim())
   const given = names.filter((name) => name !== '')
   return given.length > 0 ? given : undefined

@@ -38,5 +38,6 @@ export {
   type H264Encoder,
 } from './doctor.ts'
 export type { ProviderChoice } from './onnx/index.ts'
+export { describeLora } from './networks/lora/read.ts'
 export * from './weights/hub/index.ts'
 export { formatBytes, WeightsError } from './weights/index.ts'

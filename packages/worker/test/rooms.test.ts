@@ -81,6 +81,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'weights',
     'onnx',
     'media',
+    'networks',
     'engines',
     'engines/engine.ts',
     'engines/keyframes.ts',

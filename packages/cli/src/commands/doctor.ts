@@ -9,11 +9,19 @@ import {
   type ServerSettings,
   toServeOptions,
 } from '@kinora/server/env'
-import { findFfmpeg, formatBytes, freeDiskSpace, listExecutionProviders, ONNX_RUNTIME_VERSION } from '@kinora/worker'
+import {
+  describeLora,
+  findFfmpeg,
+  formatBytes,
+  freeDiskSpace,
+  listExecutionProviders,
+  ONNX_RUNTIME_VERSION,
+} from '@kinora/worker'
 import { pino } from 'pino'
 import { createSecrets } from '../dev-server.ts'
 import { describeError } from '../failure.ts'
 import type { Output } from '../output.ts'
+import { lorasOf } from '../worker-settings.ts'
 
 export interface DoctorOptions {
   readonly dataDir: string
@@ -45,6 +53,8 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<bo
   if (settings) {
     findings.push(await look('queue', () => checkQueue(settings)), await look('storage', () => checkStorage(settings)))
   }
+  for (const lora of lorasOf(options.environment) ?? [])
+    findings.push(await look('LoRA', async () => ({ status: 'ok', found: await describeLora(lora) })))
   findings.push(await look('disk', () => checkDisk(options.dataDir)))
 
   const marks = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' }

@@ -12,6 +12,7 @@ import {
 import { float32ToBfloat16, float32ToFloat16, readSafetensors, readTensor } from '../../weights/index.ts'
 import type { Tensors } from '../tensors.ts'
 import { mergeLoras, parseLora } from './index.ts'
+import { describeLora } from './read.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -195,6 +196,14 @@ describe('what does not fit is refused by name', () => {
       code: 'file_truncated',
     })
   })
+})
+
+test('what a file holds is told without its checkpoint', async () => {
+  const path = await file('style.safetensors', plain)
+  expect(await describeLora(`${path}=0.8`)).toBe('style.safetensors x 0.8: 1 layers of rank 2')
+  const other = await file('other.safetensors', { weight: float32([1]) })
+  await expect(describeLora(other)).rejects.toMatchObject({ code: 'lora_mismatch' })
+  await expect(describeLora(join(folder, 'gone.safetensors'))).rejects.toMatchObject({ code: 'file_missing' })
 })
 
 test.each([

@@ -7,7 +7,7 @@ import { basename } from 'node:path'
 import { EngineError } from '../../failure.ts'
 import { readSafetensors, readTensor, type TensorEntry, type Weights } from '../../weights/index.ts'
 import type { Tensors } from '../tensors.ts'
-import type { LoraChoice } from './choice.ts'
+import { parseLora, type LoraChoice } from './choice.ts'
 
 /** What a LoRA adds to one weight: factor · up · down. */
 export interface LoraLayer {
@@ -70,6 +70,21 @@ export async function readLora(
   }
   if (layers.size === 0) throw mismatch(path, 'holds no LoRA at all')
   return layers
+}
+
+/**
+ * What a LoRA file holds, without a checkpoint to compare it with: for `kinora doctor`.
+ * @param text as {@link parseLora} reads it
+ * @returns `style.safetensors x 0.8: 240 layers of rank 16`
+ * @throws EngineError `invalid_settings`, `lora_mismatch`; WeightsError for a broken file
+ */
+export async function describeLora(text: string): Promise<string> {
+  const { path, strength } = parseLora(text)
+  const { tensors } = await readSafetensors(path)
+  const downs = [...tensors].filter(([name]) => /\.lora_(A|down)\./.test(name))
+  if (downs.length === 0) throw mismatch(path, 'holds no LoRA at all')
+  const ranks = [...new Set(downs.map(([, { shape }]) => shape[0]))].join(', ')
+  return `${basename(path)} x ${strength}: ${downs.length} layers of rank ${ranks}`
 }
 
 /** The weight that a layer's name in a LoRA means. */

@@ -576,11 +576,11 @@ describe('an upscaler that lives elsewhere', () => {
     expect(bytesDownloaded).toBe(bytesTotal)
     const latent = Object.entries(own).filter(([file]) => file.startsWith('latent_upsampler/'))
     expect(await filesIn(path)).toEqual(asBuffers({ ...NEEDED, ...Object.fromEntries(latent) }))
-    expect(await verifyModel({ ...options(), id: newer })).toHaveLength(Object.keys(NEEDED).length + 2)
+    expect(await verifyModel({ cacheDir, id: newer })).toHaveLength(Object.keys(NEEDED).length + 2)
     model.requests.length = 0
     expect((await pull()).bytesDownloaded).toBe(0)
-    await removeModel({ ...options(), id: newer })
-    expect(await listModels(options())).toEqual([])
+    await removeModel({ cacheDir, id: newer })
+    expect(await listModels({ cacheDir })).toEqual([])
   })
 
   test('its licence is told and wants to be accepted as the model\u2019s does', async () => {
