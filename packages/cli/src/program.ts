@@ -105,7 +105,7 @@ function createProgram(host: NodeJS.Process, signal: AbortSignal): Command {
     .option(
       '--lora <file[=strength]>',
       'a LoRA that is added to the model, repeatable',
-      (file: string, files: string[] = []) => [...files, file],
+      (file: string, before: string[] | undefined) => [...(before ?? []), file],
     )
     .option('--recipe <name>', 'the recipe, where the checkpoint alone does not tell')
     .option('--precision <name>', 'fp32, fp16, bf16 or int8 (default: what suits the machine)')

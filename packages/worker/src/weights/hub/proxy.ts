@@ -37,14 +37,22 @@ async function load({ httpProxy, httpsProxy, noProxy }: ProxyVariables): Promise
   const undici = await import('undici')
   // What is not given it would look for in the environment of the process; an empty text is none.
   const dispatcher = new undici.EnvHttpProxyAgent({ ...proxies, noProxy })
-  return async (input, { method = 'GET', headers, redirect = 'follow', signal = null } = {}) =>
-    undici.fetch(input instanceof Request ? input.url : input, {
+  return async (input, { method = 'GET', headers, redirect = 'follow', signal = null } = {}) => {
+    const response = await undici.fetch(input instanceof Request ? input.url : input, {
       dispatcher,
       method,
       headers: [...new Headers(headers)],
       redirect,
       signal,
     })
+    if (isResponse(response)) return response
+    throw new TypeError('The fetch of undici gave no Response.')
+  }
+}
+
+/** The class is the global one of another copy of the library; where the DOM's types are in use, the compiler holds them for strangers. */
+function isResponse(value: object): value is Response {
+  return ['status', 'headers', 'body', 'json', 'text'].every((name) => name in value)
 }
 
 /** With `http://` in front where there is nothing, as curl understands it. */

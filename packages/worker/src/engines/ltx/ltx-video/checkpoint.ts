@@ -10,7 +10,7 @@ import { readScheduleConfig, readTransformerConfig, readVaeConfig } from './diff
 import { openSingleFile } from './open-single-file.ts'
 import { openCommon, readConfig, readLatents, type Checkpoint } from './parts.ts'
 
-export { hostTensors, openLatentUpsampler, type Checkpoint, type Part } from './parts.ts'
+export { hostTensors, openLatentUpsampler, type Checkpoint } from './parts.ts'
 
 /**
  * @throws EngineError `unsupported_checkpoint`, `bad_config`, `weights_mismatch` or `model_missing`, each naming the file and what to do
