@@ -189,6 +189,22 @@ async function peakOf(work: () => Promise<unknown>): Promise<number> {
   return Number(kibibytes) * 1024 - before
 }
 
+test.each(['float16', 'bfloat16', 'float32'] as const)(
+  'CUDA has kernels for a LoRA beside it in %s',
+  async (compute) => {
+    const halves = await file({ down: float32([1, 2, 3, 4], [1, inputs]), up: float32([1, 2, 3], [outputs, 1]) })
+    const loras = new Map([['fc.weight', [{ down: halves.get('down')!, up: halves.get('up')!, factor: 0.5 }]]])
+    const { g } = await linear({ 'fc.weight': weightOf('F8_E4M3') }, { compute, provider: 'cuda', loras })
+    expect(missingCudaKernels(g.model())).toEqual([])
+    if (compute !== 'float32') return
+    const plain = byHand(values.F8_E4M3, [1, 1, 1])
+    const result = await run(g, { x: float32Tensor([2, inputs], Float32Array.from(x)) })
+    const thin = [0, 1].map((row) => [1, 2, 3, 4].reduce((sum, one, at) => sum + one * x[row * inputs + at]!, 0))
+    for (const [place, value] of plain.entries())
+      expect(result[place]).toBeCloseTo(value + 0.5 * thin[Math.floor(place / 3)]! * ((place % 3) + 1), 3)
+  },
+)
+
 test('a family may refuse a weight that lost its scale; others it leaves alone', async () => {
   const options = { compute: 'float32', missingScale: 'refused' } as const
   await expect(linear({ 'fc.weight': weightOf('F8_E4M3') }, options)).rejects.toMatchObject({

@@ -2,6 +2,7 @@
 
 import type { Graph, Provider } from '../onnx/index.ts'
 import type { QuantizedWeights } from './int8.ts'
+import type { LoraLayers } from './lora/layer.ts'
 
 /** The type of matrix products and convolutions. Norms, residual streams and sums stay float32 whatever it is. */
 export type ComputeType = 'float32' | 'float16' | 'bfloat16'
@@ -12,6 +13,8 @@ export interface GraphOptions {
   readonly provider?: Provider
   /** Weights of linear layers in 8 bits, by the name of their float original; these layers then compute in int8. @default none */
   readonly quantized?: QuantizedWeights
+  /** LoRAs that are computed beside their weights, of linear layers. @default none */
+  readonly loras?: LoraLayers
   /** What an fp8 weight without a scale is: 1, as LTX-Video's files mean it, or a file that lost its scales. @default 'one' */
   readonly missingScale?: 'one' | 'refused'
 }

@@ -3,7 +3,7 @@
 import { EngineError } from '../failure.ts'
 import type { DataType, Graph, Value } from '../onnx/index.ts'
 import { float } from '../onnx/index.ts'
-import type { TensorEntry } from '../weights/index.ts'
+import type { Int8Weight, TensorEntry } from '../weights/index.ts'
 import { hasFp8Product, isFloat8, linearFp8, scaledOutputs, scaleOf, widened, type WeightScale } from './fp8.ts'
 import { linearInt8 } from './int8.ts'
 import type { ComputeType, GraphOptions } from './network.ts'
@@ -59,25 +59,56 @@ export class Parameters {
     return g.mul(found, scale.perOutput ? g.gather(g.reshape(scale.value, [-1, 1]), indices, 0) : scale.value)
   }
 
-  /** x·Wᵀ + b with x `[rows, inputs]`; the weight lies as torch stores it, `[outputs, inputs]`. Computes in the compute type, or in 8 bits where the weight has them. */
+  /**
+   * x·Wᵀ + b with x `[rows, inputs]`; the weight lies as torch stores it, `[outputs, inputs]`. Computes in the compute type, or in 8 bits where the weight
+   * has them.
+   */
   linear(x: Value, name: string, inputs: number, outputs: number, options: { bias?: boolean } = {}): Value {
     const { bias = true } = options
-    const { provider = 'cpu', quantized } = this.#options
+    const int8 = this.#options.quantized?.get(`${name}.weight`)
+    const shape = [outputs, inputs] as const
+    const product = int8 === undefined ? this.#product(x, name, shape, bias) : this.#int8(x, name, shape, bias, int8)
+    return this.#withLoras(product, x, `${name}.weight`)
+  }
+
+  #product(x: Value, name: string, shape: readonly [outputs: number, inputs: number], bias: boolean): Value {
     const g = this.graph
     const weight = `${name}.weight`
-    const shape = [outputs, inputs] as const
-    const int8 = quantized?.get(weight)
-    if (int8 !== undefined) {
-      this.used.add(weight)
-      const product = scaledOutputs(g, linearInt8(g, x, weight, int8), this.#scale(weight, shape))
-      return bias ? g.add(product, this.tensor(`${name}.bias`, [outputs], 'float32')) : product
-    }
     const operand = g.cast(x, this.compute)
-    const added = bias ? this.tensor(`${name}.bias`, [outputs]) : undefined
+    const added = bias ? this.tensor(`${name}.bias`, [shape[0]]) : undefined
     const stored = this.#stored(weight, shape)
-    if (provider === 'cuda' && hasFp8Product(stored.dtype, this.compute))
+    if (this.#options.provider === 'cuda' && hasFp8Product(stored.dtype, this.compute))
       return linearFp8(g, operand, stored, shape, this.#scale(weight, shape), added)
     return g.op('Gemm', [operand, this.tensor(weight, shape), ...(added === undefined ? [] : [added])], { transB: 1 })
+  }
+
+  #int8(
+    x: Value,
+    name: string,
+    shape: readonly [outputs: number, inputs: number],
+    bias: boolean,
+    int8: Int8Weight,
+  ): Value {
+    const g = this.graph
+    const weight = `${name}.weight`
+    this.used.add(weight)
+    const product = scaledOutputs(g, linearInt8(g, x, weight, int8), this.#scale(weight, shape))
+    return bias ? g.add(product, this.tensor(`${name}.bias`, [shape[0]], 'float32')) : product
+  }
+
+  /** product + Σ factor · (x·downᵀ)·upᵀ, from the LoRA's own file. */
+  #withLoras(product: Value, x: Value, weight: string): Value {
+    const g = this.graph
+    const half = (entry: TensorEntry, name: string) =>
+      g.cast(g.weight(name, storedType(entry), entry.shape, entry), this.compute, { first: true })
+    const layers = this.#options.loras?.get(weight) ?? []
+    return layers.reduce((sum, { down, up, factor }, index) => {
+      const name = `${weight}.lora.${index}`
+      const thin = g.op('Gemm', [g.cast(x, this.compute), half(down, `${name}.down`)], { transB: 1 })
+      const scaled = g.mul(thin, g.scalar(this.compute, factor))
+      const change = g.op('Gemm', [scaled, half(up, `${name}.up`)], { transB: 1 })
+      return g.add(sum, g.cast(change, sum.dtype))
+    }, product)
   }
 
   /** Root mean square norm over the last axis in float32. Without a name, the norm has no weights. */

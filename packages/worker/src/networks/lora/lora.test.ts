@@ -57,7 +57,12 @@ async function valuesOf(tensors: Tensors): Promise<number[]> {
 }
 
 async function merge(base: Tensors, ...chosen: string[]): Promise<Tensors> {
-  return mergeLoras(base, chosen.map(parseLora), { folder: join(folder, 'cache') })
+  const { tensors, beside } = await mergeLoras(base, chosen.map(parseLora), {
+    folder: join(folder, 'cache'),
+    eightBits: 'bf16',
+  })
+  expect(beside.size).toBe(0)
+  return tensors
 }
 
 describe('the product of the two halves is added to the weight', () => {
@@ -133,6 +138,19 @@ describe('what was merged', () => {
     )
     const rounded = float32ToBfloat16(Float32Array.from(expected))
     expect([...float32ToBfloat16(Float32Array.from(await valuesOf(tensors)))]).toEqual([...rounded])
+  })
+
+  test('or stays as it is, with the LoRA beside it', async () => {
+    const bytes = new Uint8Array(outputs * inputs)
+    const more = { 'other.weight': float32(weight, [outputs, inputs]) }
+    const base = await model({ dtype: 'F8_E5M2', shape: [outputs, inputs], bytes }, more)
+    const both = { ...plain, ...lora('other.lora_A.weight', 'other.lora_B.weight') }
+    const path = await file('style.safetensors', both)
+    const { tensors, beside } = await mergeLoras(base, [{ path, strength: 0.5 }], { folder: join(folder, 'cache') })
+    expect(tensors.get(`${layer}.weight`)).toEqual(base.get(`${layer}.weight`))
+    expect([...(await readTensor(tensors.get('other.weight')!))]).toEqual(merged(0.5).map(Math.fround))
+    expect([...beside.keys()]).toEqual([`${layer}.weight`])
+    expect(beside.get(`${layer}.weight`)).toMatchObject([{ factor: 0.5, down: { shape: [rank, inputs] } }])
   })
 
   test('is made once, in a file with the changed weights alone; the others stay where they are', async () => {

@@ -13,33 +13,46 @@ import type { GraphOptions } from '../network.ts'
 import { Parameters } from '../parameters.ts'
 import type { Tensors } from '../tensors.ts'
 import type { LoraChoice } from './choice.ts'
-import { readLora, type LoraLayer } from './read.ts'
+import type { LoraLayer, LoraLayers } from './layer.ts'
+import { readLora } from './read.ts'
 
 export interface MergeOptions extends DerivedOptions, Pick<GraphOptions, 'missingScale'> {
   /** A name of the authors' as our graphs use it. @default the same */
   readonly rename?: (name: string) => string
+  /**
+   * What becomes of weights of 8 bits, whose steps would swallow the changes: they stay as they are and the LoRA is computed beside them, or the sum
+   * becomes bf16. @default 'beside'
+   */
+  readonly eightBits?: 'beside' | 'bf16'
+}
+
+export interface MergedLoras {
+  /** The model's tensors; the entries of changed weights lie in a file of the cache. */
+  readonly tensors: Tensors
+  /** What is to be computed beside its weights. */
+  readonly beside: LoraLayers
 }
 
 /**
- * The model's tensors with every LoRA added: W + Σ strength · alpha / rank · up · down, computed in float32 and rounded to the weight's own format. Weights
- * of 8 bits, whose steps would swallow the changes, become bf16.
- * @returns the same map, with the changed weights' entries in a file of the cache
+ * A model with every LoRA added: W + Σ strength · alpha / rank · up · down, computed in float32 and rounded to the weight's own format.
  * @throws EngineError `lora_mismatch`; WeightsError `disk_full` and for broken files
  */
 export async function mergeLoras(
   tensors: Tensors,
   loras: readonly LoraChoice[],
-  { rename = (name) => name, missingScale, ...options }: MergeOptions,
-): Promise<Tensors> {
+  { rename = (name) => name, missingScale, eightBits = 'beside', ...options }: MergeOptions,
+): Promise<MergedLoras> {
   const changes = new Map<string, LoraLayer[]>()
   for (const lora of loras)
     for (const [name, layer] of await readLora(lora, tensors, rename))
       changes.set(name, [...(changes.get(name) ?? []), layer])
-  if (changes.size === 0) return tensors
+  const stays = (name: string) => eightBits === 'beside' && tensors.get(name)?.dtype.startsWith('F8_') === true
+  const beside = new Map([...changes].filter(([name]) => stays(name)))
   const changed = [...changes].flatMap(([name, layers]) => {
     const weight = tensors.get(name)
-    return weight === undefined ? [] : [{ name, weight, layers }]
+    return weight === undefined || beside.has(name) ? [] : [{ name, weight, layers }]
   })
+  if (changed.length === 0) return { tensors, beside }
   const file = await derivedFile(
     {
       format: 'kinora-merged-1',
@@ -58,7 +71,7 @@ export async function mergeLoras(
     },
     options,
   )
-  return new Map([...tensors, ...(await readSafetensors(file)).tensors])
+  return { tensors: new Map([...tensors, ...(await readSafetensors(file)).tensors]), beside }
 }
 
 /** W + Σ factor · up · down in float32. */

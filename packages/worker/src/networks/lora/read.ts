@@ -8,16 +8,7 @@ import { EngineError } from '../../failure.ts'
 import { readSafetensors, readTensor, type TensorEntry, type Weights } from '../../weights/index.ts'
 import type { Tensors } from '../tensors.ts'
 import { parseLora, type LoraChoice } from './choice.ts'
-
-/** What a LoRA adds to one weight: factor · up · down. */
-export interface LoraLayer {
-  /** `[rank, inputs]`. */
-  readonly down: TensorEntry
-  /** `[outputs, rank]`. */
-  readonly up: TensorEntry
-  /** strength · alpha / rank. */
-  readonly factor: number
-}
+import type { LoraLayer } from './layer.ts'
 
 /** What tools put before the names of a transformer's layers. */
 const prefixes = [

@@ -1,6 +1,7 @@
 /** The checkpoint's networks as functions: text to embeddings, pixels to latents, latents to velocity, latents to pixels. */
 
 import type { QuantizedWeights } from '../../../networks/int8.ts'
+import type { LoraLayers } from '../../../networks/lora/index.ts'
 import type { BuiltGraph, ComputeType } from '../../../networks/network.ts'
 import { rotaryPositions } from '../../../networks/rotary.ts'
 import { SessionCache, type LoadableGraph } from '../../../networks/session-cache.ts'
@@ -41,6 +42,8 @@ export interface ModelOptions {
     readonly transformer?: QuantizedWeights
     readonly textEncoder?: QuantizedWeights
   }
+  /** LoRAs that are computed beside the transformer's weights. @default none */
+  readonly loras?: LoraLayers
   /** Keeps every network in memory once it was used. @default false: one at a time */
   readonly keepLoaded?: boolean
   /** CPU threads. @default ONNX Runtime's own choice */
@@ -75,7 +78,8 @@ export interface LtxModels extends PixelDecoder, FrameDecoder {
 
 /** Reads the tokenizer; graphs are built and loaded when they are first needed. */
 export async function createModels(checkpoint: Checkpoint, options: ModelOptions = {}): Promise<LtxModels> {
-  const { provider = 'cpu', compute = 'float32', quantized = {}, keepLoaded = false, threads, onLoad } = options
+  const { provider = 'cpu', compute = 'float32', quantized = {}, loras = new Map(), keepLoaded = false } = options
+  const { threads, onLoad } = options
   const room = new SessionCache({
     provider,
     keepLoaded,
@@ -96,7 +100,12 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
     transformer: loadable(
       transformer.tensors,
       () =>
-        buildTransformer(transformer.config, transformer.tensors, { compute, provider, quantized: int8.transformer }),
+        buildTransformer(transformer.config, transformer.tensors, {
+          compute,
+          provider,
+          quantized: int8.transformer,
+          loras,
+        }),
       int8.transformer,
     ),
     vaeEncoder: loadable(vae.tensors, () => buildVaeEncoder(vae.config, vae.tensors, { compute, provider })),

@@ -3,7 +3,7 @@
 import { basename } from 'node:path'
 import { seededDraws } from '../../../flow/draws.ts'
 import type { ComputeType } from '../../../networks/network.ts'
-import { mergeLoras, type LoraChoice } from '../../../networks/lora/index.ts'
+import { mergeLoras, type LoraChoice, type LoraLayers } from '../../../networks/lora/index.ts'
 import type { EngineRequest } from '../../engine.ts'
 import { tokenCount } from '../coordinates.ts'
 import { coverPicture, pictureToPixels } from '../picture.ts'
@@ -35,13 +35,14 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
   const plain = await openCheckpoint(location)
   for (const remark of plain.remarks) log(`ltx: ${remark}`)
   checkWeights(plain)
-  const checkpoint = await withLoras(plain, options)
+  const { checkpoint, beside } = await withLoras(plain, options)
   const recipe = chooseRecipe(checkpoint, options.recipe)
   const models = await createModels(checkpoint, {
     provider,
     compute: computeTypes[precision],
     keepLoaded,
     onLoad: (network) => log(`ltx: loading the ${network}`),
+    loras: beside,
     ...(threads !== undefined && { threads }),
     ...(precision === 'int8' && { quantized: await prepareInt8(checkpoint, options) }),
   })
@@ -69,22 +70,24 @@ async function prepareInt8(
   })
 }
 
-/** The checkpoint with the LoRAs added to its transformer. */
+/** The checkpoint with the LoRAs merged into its transformer, as far as they can be, and the rest of them. */
 async function withLoras(
   checkpoint: Checkpoint,
-  { loras = [], cacheFolder: folder, signal, log }: PipelineOptions,
-): Promise<Checkpoint> {
-  if (loras.length === 0) return checkpoint
+  { loras = [], precision, cacheFolder: folder, signal, log }: PipelineOptions,
+): Promise<{ checkpoint: Checkpoint; beside: LoraLayers }> {
+  if (loras.length === 0) return { checkpoint, beside: new Map() }
   const report = everyTwentieth(log)
   const { config, tensors } = checkpoint.transformer
-  const merged = await mergeLoras(tensors, loras, {
+  const { tensors: merged, beside } = await mergeLoras(tensors, loras, {
     rename: renameTransformer,
+    // int8 weights are made of what is merged.
+    eightBits: precision === 'int8' ? 'bf16' : 'beside',
     folder,
     signal,
     onProgress: ({ bytesDone, bytesTotal }) =>
       report(`merging ${loras.map(describeLora).join(', ')}`, bytesDone, bytesTotal),
   })
-  return { ...checkpoint, transformer: { config, tensors: merged } }
+  return { checkpoint: { ...checkpoint, transformer: { config, tensors: merged } }, beside }
 }
 
 function describeLora({ path, strength }: LoraChoice): string {
