@@ -81,6 +81,16 @@ test('a single-file checkpoint comes with text encoder, tokenizer, and the upsca
   )
 })
 
+test.each(['ltxv-13b-0.9.7-distilled-lora128.safetensors', 'ltxv-spatial-upscaler-0.9.7.safetensors'])(
+  '%s comes alone: what it is added to is there already',
+  async (file) => {
+    hub.files.set(file, Buffer.from(safetensorsBytes({ w: float32([1]) })))
+    const { path } = await pullModel(options({ id: `${ID}:${file}` }))
+    expect(path).toBe(join(modelFolder(), file))
+    expect(hub.downloads().toSorted()).toEqual(['License.txt', file])
+  },
+)
+
 test('the second pull asks whether anything is new, and downloads nothing', async () => {
   await pullModel(options())
   hub.requests.length = 0

@@ -64,7 +64,8 @@ function selectSingleFile(id: ModelId, path: string, model: HubModel): HubFile[]
   const checkpoint = model.files.find((file) => file.path === path)
   if (!checkpoint)
     throw new HubError('file_not_found', `${id.repository} has no file ${path}. ${suggestFiles(id, model)}`)
-  if (/upsc?aler|upsampler/i.test(path)) return [checkpoint]
+  // Files that are added to a checkpoint which is there already.
+  if (/upsc?aler|upsampler|(?<![a-z])lora(?![a-z])/i.test(path)) return [checkpoint]
   return [
     ...TEXT_COMPONENTS.flatMap((component) => selectComponent(model, component)),
     ...upscalerFor(path, model),
