@@ -44,6 +44,7 @@ export interface CoreOptions {
   readonly retention?: { readonly completed?: number | undefined; readonly failed?: number | undefined } | undefined
   /** Seconds a lease lives without a heartbeat, at least 1. Default 30. */
   readonly leaseSeconds?: number | undefined
+  readonly limits?: LimitOptions | undefined
   /** For tests of bounds: how pictures are fetched. */
   readonly inputs?: InputLimits | undefined
   /** For tests of time-bound things: the delays of repeated deliveries. Default {@link DELIVERY_SCHEDULE}. */
@@ -72,6 +73,28 @@ export interface InputLimits {
   readonly lockDuration?: number
 }
 
+/** Limits of one tenant; 0 is none. */
+export interface TenantLimits {
+  /** Jobs that have not ended. Default 10,000. */
+  readonly queued?: number | undefined
+  /** Jobs in the line of workers, those that they work on included; others wait outside, `queued`. Default 0. */
+  readonly running?: number | undefined
+  /** Requests to the API. Default 0. */
+  readonly requestsPerMinute?: number | undefined
+  /** Bytes of pictures, whether they come in a form, as an upload or by URL. Default 0. */
+  readonly bytesPerDay?: number | undefined
+}
+
+export interface LimitOptions extends TenantLimits {
+  /** Jobs that have not ended, of all tenants. Default 100,000; 0 is no limit. */
+  readonly queueTotal?: number | undefined
+  /**
+   * What is other for this tenant. It is asked with each request, so let it answer from memory.
+   * @example of: (tenant) => PLANS.get(tenant)
+   */
+  readonly of?: ((tenant: string) => TenantLimits | undefined | Promise<TenantLimits | undefined>) | undefined
+}
+
 export interface WebhookOptions {
   /** WEBHOOK_SECRET. */
   readonly secret: string
@@ -90,7 +113,7 @@ export interface Jobs {
    * Takes a job in. Once this has answered, the job is in the queue and survives the process.
    *
    * @returns the job, and whether it had been accepted before under the same idempotency key
-   * @throws ApiError `unknown_model`, `upload_not_found`, `idempotency_mismatch`, `queue_unavailable`
+   * @throws ApiError `unknown_model`, `upload_not_found`, `idempotency_mismatch`, `too_many_jobs`, `too_many_bytes`, `queue_full`, `queue_unavailable`
    */
   accept(
     tenant: string,
@@ -192,6 +215,12 @@ export interface WebhookSecrets {
   opensWebhookComplete(secret: string): boolean
 }
 
+/** Limits that are none of a job's. */
+export interface Limits {
+  /** Counts a request of the tenant's. @throws ApiError `too_many_requests` */
+  request(tenant: string): Promise<void>
+}
+
 export interface Core {
   /** Public names of the models, the default first. */
   readonly models: readonly string[]
@@ -204,6 +233,7 @@ export interface Core {
   readonly events: Events
   readonly uploads: Uploads
   readonly webhookSecrets: WebhookSecrets
+  readonly limits: Limits
   /** Never throws and never hangs: `redis` is `"ok"` or says what is wrong; counts are the last known ones then. */
   health(): Promise<Health>
   /** Stops claims and streams, lets deliveries finish for a moment, closes the store. Idempotent. */

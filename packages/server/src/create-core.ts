@@ -8,6 +8,7 @@ import { createHealth } from './health.ts'
 import { deliveryOptions, DELIVERIES_KEPT, type Kept } from './jobs/delivery.ts'
 import { createInputs, createUploads } from './inputs/index.ts'
 import { createHubs } from './leases/hubs.ts'
+import { createAdmission, createAllowed, createRates } from './limits/index.ts'
 import { createLeaseBook } from './leases/lease-book.ts'
 import { createReports } from './leases/reports.ts'
 import { startMaintenance } from './maintenance.ts'
@@ -19,9 +20,11 @@ import { createReader } from './reading/reader.ts'
 import { createCopyVideo } from './reading/copy-video.ts'
 import { createVideoUrl } from './reading/video-url.ts'
 import { createMonitor } from './stores/monitor.ts'
+import type { JobStates } from './stores/states.ts'
 import { createEnd } from './transitions/end.ts'
 import { createFollow } from './transitions/follow.ts'
 import { createLine, createRefuse, createTransitions } from './transitions/index.ts'
+import { isReady } from './transitions/line.ts'
 import { createInputJobs } from './transitions/input-jobs.ts'
 import { giveBack } from './transitions/release.ts'
 
@@ -57,7 +60,16 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   }
 
   const store = await options.store.open({ logger, retention })
-  const { history, states } = store
+  const { history } = store
+  // Each end of a job, however it comes, may be the turn of another.
+  const states: JobStates = {
+    ...store.states,
+    async decide(place, final, fence) {
+      const decided = await store.states.decide(place, final, fence)
+      if (decided.kind === 'ended' && decided.mine) admission.ended(place.tenant)
+      return decided
+    },
+  }
   const queues = await createQueues({ store, models, leaseDuration, logger }).catch(async (error: unknown) => {
     await store.close().catch(() => undefined)
     throw error
@@ -66,6 +78,8 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const presence = createPresence(history, clock)
   const abilities = createModelAbilities({ history, models, clock, logger })
   const secrets = createSecrets(options.webhooks)
+  const allowed = createAllowed(options.limits)
+  const rates = createRates({ counter: store.counter, allowed })
   const uploads = createUploads({ storage, inspect: options.inspectImage })
   const reader = createReader({ models, history, states, storage, presence, clock })
   const kept = keptFor(retention.completed, retention.failed)
@@ -76,6 +90,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const delivery = deliveryOptions(schedule.length, deliveriesKept)
   const follow = createFollow({ queues, history, states, reader, storage, delivery, logger })
   const end = createEnd({ states, reader, follow, clock })
+  const admission = createAdmission({ allowed, history, line: createLine(queues, kept), isReady, logger })
   const inputs = await createInputs({
     bullmq: queues.bullmq,
     connection: queues.connection,
@@ -85,10 +100,11 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     inspect: options.inspectImage,
     jobs: createInputJobs({
       history,
-      line: createLine(queues, kept),
+      line: admission.line,
       refuse: createRefuse({ end, reader }),
     }),
     limits: options.inputs,
+    onFetched: rates.charge,
     logger,
   })
   const leases = createLeaseBook({ queues, history, states, reader, presence, clock, leaseDuration })
@@ -102,6 +118,8 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     inputs,
     uploads,
     abilities,
+    allowed,
+    rates,
     end,
     follow,
     leases,
@@ -115,6 +133,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const deliveries = await startDeliveries({ queues, reader, history, secrets, fetch, schedule, logger, clock })
   const maintenance = startMaintenance({ queues, history, states, reader, inputs, end, kept, deliveriesKept, logger })
   follow.start()
+  admission.start()
   for (const model of queues.all) {
     model.worker.on('stalled', (jobId) => {
       transitions.stalled(model, jobId).catch((error: unknown) => logger.warn({ job_id: jobId, error }, 'a dead lease'))
@@ -146,11 +165,13 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     events,
     uploads,
     webhookSecrets: secrets,
+    limits: { request: rates.request },
     health: createHealth({ queues, inputs, monitor, presence, backend: store.name, version, clock }),
     close() {
       closing ??= (async () => {
         maintenance.close()
         follow.close()
+        admission.close()
         hubs.close()
         // With the store down several of these would wait for ever.
         await within(CLOSE_WITHIN, async () => {

@@ -79,6 +79,7 @@ export async function createKinora(options: KinoraOptions): Promise<Kinora> {
     webhooks: { secret: options.webhookSecret, signingSecret: options.webhookSigningSecret, singleTenant },
     logger,
     retention: options.retention,
+    limits: options.limits,
     leaseSeconds: options.leaseSeconds,
     version: VERSION,
   }).catch(async (error: unknown) => {

@@ -75,7 +75,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     const { record } = known.entry
     const age = now - record.created_at
     if (isReady(record)) {
-      if (age >= UNQUEUED_AFTER) await inputs.begin(record, HEAD)
+      if (age >= UNQUEUED_AFTER && !(await history.isHeld(record))) await inputs.begin(record, HEAD)
       return
     }
     if (age < ORPHAN_AFTER) return

@@ -4,6 +4,7 @@ import { cors } from 'hono/cors'
 import { HEADERS } from '@kinora/protocol'
 import type { Logger } from 'pino'
 import { type ApiKey, type Authenticate, createApiKeyAuthentication, DEFAULT_TENANT } from './auth/authenticate.ts'
+import type { LimitOptions } from './core.ts'
 import type { AllowedNetwork } from './net/index.ts'
 import type { Storage } from './storage/index.ts'
 import type { StoreDriver } from './stores/store.ts'
@@ -48,6 +49,8 @@ export interface KinoraOptions {
   readonly allowNetworks?: readonly AllowedNetwork[] | undefined
   /** Seconds that ended jobs stay in the queue. Default 24 hours and 7 days. */
   readonly retention?: { readonly completed?: number | undefined; readonly failed?: number | undefined } | undefined
+  /** What a tenant may, and what the whole queue takes. Default: 10,000 jobs of a tenant, 100,000 in all, and no other limit. */
+  readonly limits?: LimitOptions | undefined
   /** Seconds after which pictures and videos are removed. Default: never. */
   readonly objectTtl?: number | undefined
   /** Seconds a lease lives without a heartbeat. Default 30. */

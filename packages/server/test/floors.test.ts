@@ -19,6 +19,7 @@ const FLOORS = [
   'stores/',
   'queues.ts',
   'core.ts',
+  'limits/',
   // What a request falls through.
   'models/',
   'reading/',

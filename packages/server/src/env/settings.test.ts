@@ -24,6 +24,7 @@ describe('the environment of a server', () => {
       allowNetworks: [],
       objectTtl: undefined,
       retention: { completed: undefined, failed: undefined },
+      limits: { queued: 10_000, running: 0, requestsPerMinute: 0, bytesPerDay: 0, queueTotal: 100_000 },
       logLevel: 'info',
     })
   })

@@ -1,5 +1,6 @@
 /** The server's environment as plain settings. Nothing is opened or loaded here. */
 import type { ApiKey } from '../auth/authenticate.ts'
+import type { LimitOptions } from '../core.ts'
 import { type AllowedNetwork, createAddressCheck } from '../net/address.ts'
 import type { S3StorageOptions } from '../storage/s3/s3-storage.ts'
 import { createReader, type Environment, type Reader } from './values.ts'
@@ -31,6 +32,7 @@ export interface ServerSettings {
   readonly retention: { readonly completed: number | undefined; readonly failed: number | undefined }
   /** Undefined: the server's own, 30. */
   readonly leaseSeconds: number | undefined
+  readonly limits: LimitOptions
   readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -71,10 +73,23 @@ export function readServerSettings(environment: Environment, defaults: Environme
     objectTtl: read.duration('OBJECT_TTL'),
     retention: { completed: read.duration('JOB_RETENTION_COMPLETED'), failed: read.duration('JOB_RETENTION_FAILED') },
     leaseSeconds: read.duration('LEASE_SECONDS'),
+    limits: readLimits(read),
     logLevel: read.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
   }
   read.finish()
   return settings
+}
+
+function readLimits(read: Reader): LimitOptions {
+  const limit = (name: string, fallback: number): number =>
+    read.integer(name, fallback, { min: 0, max: Number.MAX_SAFE_INTEGER })
+  return {
+    queued: limit('LIMIT_QUEUED', 10_000),
+    running: limit('LIMIT_RUNNING', 0),
+    requestsPerMinute: limit('LIMIT_REQUESTS_PER_MINUTE', 0),
+    bytesPerDay: limit('LIMIT_BYTES_PER_DAY', 0),
+    queueTotal: limit('LIMIT_QUEUE_TOTAL', 100_000),
+  }
 }
 
 function readKeys(read: Reader): { apiKey: string | undefined; apiKeys: ApiKey[] | undefined } {

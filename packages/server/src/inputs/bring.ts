@@ -16,6 +16,8 @@ export interface BringOptions {
   readonly slots: Slots
   /** Milliseconds for one picture. */
   readonly timeout: number
+  /** Bytes have come for a tenant. */
+  readonly onFetched?: ((tenant: string, bytes: number) => Promise<void>) | undefined
 }
 
 export type Bring = (
@@ -24,12 +26,12 @@ export type Bring = (
 ) => Promise<void>
 
 /** @returns what fetches, checks and keeps a picture; one that lies there already is left alone, so it may be repeated */
-export function createBring({ storage, fetch, inspect, slots, timeout }: BringOptions): Bring {
+export function createBring({ storage, fetch, inspect, slots, timeout, onFetched }: BringOptions): Bring {
   return async ({ from }, { key, tenant, signal }) => {
     if (await storage.head(key)) return
     const release = await slots.take(tenant, 'url' in from ? hostOf(from.url) : undefined, signal)
     try {
-      const bytes = 'url' in from ? await fetchBytes(from.url, signal) : await readUpload(from.key)
+      const bytes = 'url' in from ? await fetchBytes(from.url, tenant, signal) : await readUpload(from.key)
       const { contentType } = await inspect(bytes, tenant)
       signal.throwIfAborted()
       await storage.put(key, bytes, { contentType })
@@ -38,9 +40,12 @@ export function createBring({ storage, fetch, inspect, slots, timeout }: BringOp
     }
   }
 
-  async function fetchBytes(url: string, signal: AbortSignal): Promise<Uint8Array> {
+  async function fetchBytes(url: string, tenant: string, signal: AbortSignal): Promise<Uint8Array> {
     const response = await fetch(url, { headers: { accept: 'image/*' }, timeout, maxBytes: MAX_IMAGE_BYTES, signal })
-    if (response.ok) return response.body
+    if (response.ok) {
+      await onFetched?.(tenant, response.body.byteLength)
+      return response.body
+    }
     const { status } = response
     throw new InputError('image_unreachable', `${hostOf(url)} answered HTTP ${status} for the picture.`, {
       retryable: isRetryableStatus(status),

@@ -19,7 +19,7 @@ import { PICTURE_TIMEOUT, putBackDelay, TRY_DELAYS } from './tries.ts'
 export interface InputsOptions<Job extends PicturedJob>
   extends
     Pick<FetchQueuesOptions, 'bullmq' | 'connection' | 'models' | 'logger'>,
-    Pick<BringOptions, 'fetch' | 'inspect'> {
+    Pick<BringOptions, 'fetch' | 'inspect' | 'onFetched'> {
   readonly storage: Storage
   readonly jobs: InputJobs<Job>
   readonly limits?: InputLimits | undefined

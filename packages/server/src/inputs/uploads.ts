@@ -10,7 +10,7 @@ const REMEMBERED = 10_000
 
 export interface UploadBook extends Uploads {
   /** Whether an upload is there, and what was found when these bytes were looked at. @returns null where there is none */
-  find(key: string): Promise<{ readonly checked: CheckedUpload | undefined } | null>
+  find(key: string): Promise<{ readonly checked: CheckedUpload | undefined; readonly size: number } | null>
 }
 
 export function createUploads({
@@ -51,7 +51,7 @@ export function createUploads({
       const info = await storage.head(key)
       if (!info) return null
       const checked = known.get(key)
-      return { checked: checked?.etag === info.etag ? checked : undefined }
+      return { checked: checked?.etag === info.etag ? checked : undefined, size: info.size }
     },
   }
 }

@@ -106,6 +106,7 @@ function describeAnswer({ description, schema, contentType }: Answer): Keywords 
 function describeRefusals({ auth, errors = [], maxBodyBytes }: Route): Record<number, Keywords> {
   const codes = new Set<ErrorCode>(errors)
   if (auth !== 'none') codes.add('unauthorized')
+  if (auth === 'apiKey') codes.add('too_many_requests')
   if (maxBodyBytes !== undefined)
     for (const code of ['payload_too_large', 'unsupported_media_type'] as const) codes.add(code)
   for (const code of ['shutting_down', 'internal_error'] as const) codes.add(code)

@@ -59,6 +59,9 @@ export const generateRoutes: readonly Route[] = [
       'unknown_model',
       'upload_not_found',
       'idempotency_mismatch',
+      'too_many_jobs',
+      'too_many_bytes',
+      'queue_full',
       'queue_unavailable',
       'storage_unavailable',
     ],
@@ -78,7 +81,7 @@ export const generateRoutes: readonly Route[] = [
         return context.json(job, 201)
       } catch (error) {
         // What was refused needs no picture; but a job may have been made of what failed for our own reasons, and will be gone on with.
-        const refused = error instanceof ApiError && error.status < 500
+        const refused = error instanceof ApiError && (error.status < 500 || error.code === 'queue_full')
         if (refused) await form?.discard().catch(() => undefined)
         throw error
       }

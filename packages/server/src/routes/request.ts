@@ -46,6 +46,7 @@ async function answerOf(
       throw new ApiError('shutting_down', 'The server is shutting down: try again.', { retryAfter: 2 })
     }
     await parts.authorise[route.auth](context, state)
+    if (route.auth === 'apiKey' && state.tenant !== undefined) await parts.core.limits.request(state.tenant)
     if (route.maxBodyBytes !== undefined) checkBody(context, route.maxBodyBytes)
     return await route.answer(context, parts)
   } catch (error) {

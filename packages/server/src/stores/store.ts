@@ -4,6 +4,7 @@
  */
 import type { BackendFactory, IQueueBackend } from 'bullmq'
 import type { Logger } from 'pino'
+import type { RateLimiterAbstract } from 'rate-limiter-flexible'
 import type { History } from './history.ts'
 import type { JobStates, LiveJobs } from './states.ts'
 
@@ -31,10 +32,20 @@ export interface Store {
   readonly backend: BackendFactory<IQueueBackend, StoreConnection>
   readonly history: History
   readonly states: JobStates
+  /** A counter of a window of time, shared by all processes. Those of one name count the same, whatever their limit. */
+  readonly counter: (options: CounterOptions) => RateLimiterAbstract
   /** Answers when the store does, within two seconds. @throws the driver's own error */
   ping(): Promise<void>
   /** Ends the connections, after everything that was made with `backend` has been closed, and gives the folder back. Idempotent. */
   close(): Promise<void>
+}
+
+export interface CounterOptions {
+  readonly name: string
+  /** In one window. */
+  readonly points: number
+  /** Of a window. */
+  readonly seconds: number
 }
 
 /** How to get at a history that lives apart from the queue: `postgresHistory` beside Redis. */

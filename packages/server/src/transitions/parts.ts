@@ -4,6 +4,7 @@ import type { Inputs, UploadBook } from '../inputs/index.ts'
 import type { LeaseBook } from '../leases/lease-book.ts'
 import type { Reports } from '../leases/reports.ts'
 import type { ModelAbilities } from '../models/abilities.ts'
+import type { AllowedBook, Rates } from '../limits/index.ts'
 import type { Queues } from '../queues.ts'
 import type { Reader } from '../reading/reader.ts'
 import type { Storage } from '../storage/index.ts'
@@ -23,6 +24,8 @@ export interface TransitionParts {
   readonly uploads: UploadBook
   /** What each model can do. */
   readonly abilities: ModelAbilities
+  readonly allowed: AllowedBook
+  readonly rates: Rates
   /** The one way to end a job. */
   readonly end: End
   readonly follow: Follow

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPictureHosts, type PictureHosts } from '../services/picture-hosts.ts'
 import { describeEndings } from './endings.ts'
 import { type Bench, claim, createBench, MP4, reaches, request } from '../services/bench.ts'
+import { describeLimits } from './limits.ts'
 import type { Core, Snapshot } from '../../src/core.ts'
 import { inputKey, leaseKeys, outputKeys, uploadKey } from '../../src/jobs/keys.ts'
 import type { StoreDriver, StoreName } from '../../src/stores/store.ts'
@@ -902,6 +903,8 @@ export function describeStore(
         await next.close()
       })
     })
+
+    describeLimits(name !== 'embedded', () => ({ bench, driver: store.driver }))
 
     // One process owns an embedded store, and there is no server of its own that could go away.
     if (name === 'embedded') return

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isMissing, missing } from '../missing.ts'
 import { backendOn, migrate } from '../sql/open.ts'
 import { pingWithin } from '../ping.ts'
+import { createSqlCounters } from '../sql/counter.ts'
 import { createSqlHistory } from '../sql/history.ts'
 import { createSqlStates } from '../sql/states.ts'
 import { type StoreDriver, StoreError } from '../store.ts'
@@ -56,6 +57,7 @@ export function embedded({ dataDir, template }: EmbeddedOptions): StoreDriver {
           backend: backendOn(pool),
           history: createSqlHistory(pool),
           states: createSqlStates(pool),
+          counter: createSqlCounters(pool),
           ping: () => pingWithin(2000, 'embedded', () => pool.query('SELECT 1')),
           close() {
             closing ??= (async () => {

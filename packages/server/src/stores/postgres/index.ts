@@ -4,6 +4,7 @@ import type { PgPool } from 'bullmq'
 import { isMissing, missing } from '../missing.ts'
 import { backendOn, migrate, migrateHistory } from '../sql/open.ts'
 import { pingWithin } from '../ping.ts'
+import { createSqlCounters } from '../sql/counter.ts'
 import { createSqlHistory } from '../sql/history.ts'
 import { createSqlOutcomes, createSqlStates } from '../sql/states.ts'
 import { createStatesApart } from '../apart.ts'
@@ -40,6 +41,7 @@ export function postgres(options: PostgresOptions): StoreDriver {
         backend: backendOn(pools.both),
         history: createSqlHistory(pools.statements, options),
         states: createSqlStates(pools.statements),
+        counter: createSqlCounters(pools.statements),
         ping: () => pingWithin(2000, 'postgres', () => pools.statements.query('SELECT 1')),
         close: pools.end,
       }

@@ -2,7 +2,8 @@
 import type { Redis } from 'ioredis'
 import type { Abilities, WebhookState } from '@kinora/protocol'
 import type { HistoryEntry, JobRecord, LeaseRecord, WorkerReport } from '../../jobs/record.ts'
-import { type History, LEASE_KEPT, MAX_PLACE } from '../history.ts'
+import { type History, LEASE_KEPT, MAX_PLACE, type Room } from '../history.ts'
+import { createRedisAdmission } from './admission.ts'
 import { historyKeys } from './keys.ts'
 import { createRunner } from './run.ts'
 import { CLAIMED, REGISTER, RESET_TURNS, SET_FIELD } from './scripts.ts'
@@ -48,13 +49,14 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
   }
 
   return {
-    async register(record) {
+    async register(record, room = { ofTenant: 0, inAll: 0 }) {
       const { job_id: id, tenant } = record
       const [created, priority, fields] = (await run(
         REGISTER,
         [key.job(id), key.list(tenant), key.open(), key.open(tenant), key.turns(record.model)],
-        [id, tenant, record.created_at, JSON.stringify(record), MAX_PLACE],
-      )) as [number, string, Fields]
+        [id, tenant, record.created_at, JSON.stringify(record), MAX_PLACE, room.ofTenant, room.inAll],
+      )) as [number | keyof Room, string, Fields]
+      if (typeof created === 'string') return { noRoom: created }
       return { created: created === 1, priority: Number(priority), entry: toEntry(fields) ?? { record } }
     },
 
@@ -106,6 +108,8 @@ export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisH
       const tenant = await redis.hget(key.job(jobId), 'tenant')
       if (tenant !== null) await forget(jobId, tenant)
     },
+
+    ...createRedisAdmission(redis, { prefix, run }),
 
     async putLease(lease) {
       await redis.set(key.lease(lease.lease_id), JSON.stringify(lease), 'EX', LEASE_KEPT)

@@ -4,6 +4,7 @@ import { createRedisBackend } from 'bullmq'
 import { isMissing, missing } from '../missing.ts'
 import { pingWithin } from '../ping.ts'
 import { type HistoryDriver, type StoreContext, type StoreDriver, StoreError } from '../store.ts'
+import { createRedisCounters } from './counter.ts'
 import { createRedisHistory } from './history.ts'
 import { createRedisLive, createRedisStates } from './states.ts'
 
@@ -58,6 +59,7 @@ export function redis(options: RedisOptions): StoreDriver {
           ),
         history,
         states: elsewhere?.statesOver(createRedisLive(commands)) ?? createRedisStates(commands, { prefix }),
+        counter: createRedisCounters(commands, options.prefix ?? 'kinora'),
         async ping() {
           await pingWithin(2000, 'redis', () => commands.ping())
           await elsewhere?.ping()

@@ -1,11 +1,17 @@
 /** The history's steps that must be one: each is a Lua script that Redis runs whole. */
 
-/** KEYS: job, tenant's list, open, tenant's open, turns. ARGV: job id, tenant, created_at, record, highest place. */
+/**
+ * KEYS: job, tenant's list, open, tenant's open, turns. ARGV: job id, tenant, created_at, record, highest place, open ones of the tenant at most, and in all;
+ * 0 for any number.
+ */
 export const REGISTER = `
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {0, redis.call('HGET', KEYS[1], 'priority'),
     redis.call('HMGET', KEYS[1], 'record', 'final', 'ended_at', 'webhook', 'report')}
 end
+local of_tenant, in_all = tonumber(ARGV[6]), tonumber(ARGV[7])
+if of_tenant > 0 and redis.call('ZCARD', KEYS[4]) >= of_tenant then return {'ofTenant'} end
+if in_all > 0 and redis.call('ZCARD', KEYS[3]) >= in_all then return {'inAll'} end
 local claimed = tonumber(redis.call('HGET', KEYS[5], 'claimed') or '0')
 local field = 'of:' .. ARGV[2]
 local last = tonumber(redis.call('HGET', KEYS[5], field) or '0')

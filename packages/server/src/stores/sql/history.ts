@@ -10,7 +10,9 @@ import {
   type LeaseRecord,
   type WorkerReport,
 } from '../../jobs/record.ts'
-import { type History, LEASE_KEPT, MAX_PLACE } from '../history.ts'
+import { type History, LEASE_KEPT, type NoRoom, type Registered, type Room } from '../history.ts'
+import { createSqlAdmission } from './admission.ts'
+import { createCountedTenants, REGISTER, type RegisteredRow } from './register.ts'
 
 /** The columns that tell how a job stands. */
 export interface StateRow {
@@ -31,40 +33,10 @@ export interface SqlHistoryOptions {
 
 const COLUMNS = 'record, final, finished_at, webhook, report'
 
-type Registered = Awaited<ReturnType<History['register']>>
-
-/**
- * $1..$5: job ids, tenants, models, moments, records. Places are drawn only for new jobs; the row of a tenant is locked by the upsert, so that no
- * place is given twice. Everything in one order, so that two processes never wait for each other.
- */
-const REGISTER = `
-  WITH asked AS (
-    SELECT DISTINCT ON (job_id) job_id, tenant, model, created_at, record, nr
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
-      WITH ORDINALITY AS asked (job_id, tenant, model, created_at, record, nr)
-    WHERE NOT EXISTS (SELECT 1 FROM kinora.job AS job WHERE job.job_id = asked.job_id)
-    ORDER BY job_id, nr
-  ),
-  share AS (SELECT model, tenant, count(*)::integer AS size FROM asked GROUP BY model, tenant),
-  drawn AS (
-    INSERT INTO kinora.turn AS turn (model, tenant, place)
-    SELECT model, tenant, LEAST(
-      COALESCE((SELECT place FROM kinora.turn AS claimed WHERE claimed.model = share.model AND claimed.tenant = ''), 0) + size,
-      ${MAX_PLACE})
-    FROM share ORDER BY model, tenant
-    ON CONFLICT (model, tenant) DO UPDATE SET place = (
-      SELECT LEAST(GREATEST(turn.place, EXCLUDED.place - size) + size, ${MAX_PLACE})
-      FROM share WHERE share.model = EXCLUDED.model AND share.tenant = EXCLUDED.tenant)
-    RETURNING model, tenant, place
-  )
-  INSERT INTO kinora.job (job_id, tenant, model, created_at, priority, record)
-  SELECT asked.job_id, asked.tenant, asked.model, asked.created_at,
-    GREATEST(drawn.place - size + row_number() OVER (PARTITION BY asked.model, asked.tenant ORDER BY nr), 1),
-    asked.record::json
-  FROM asked JOIN share USING (model, tenant) JOIN drawn USING (model, tenant)
-  ORDER BY asked.job_id
-  ON CONFLICT (job_id) DO NOTHING
-  RETURNING job_id, priority`
+interface Asked {
+  readonly record: JobRecord
+  readonly room: Room
+}
 
 export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHistoryOptions = {}): History {
   async function ids(condition: string, parameters: readonly unknown[], order: string, limit: number) {
@@ -75,43 +47,51 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
     return rows.map((row) => row.job_id)
   }
 
-  async function readRegistered(record: JobRecord): Promise<Registered> {
+  async function readRegistered({ record, room }: Asked): Promise<Registered | NoRoom> {
     const { rows } = await database.query<Row & { priority: number }>(
       `SELECT priority, ${COLUMNS} FROM kinora.job WHERE job_id = $1`,
       [record.job_id],
     )
     const row = rows[0]
     // Removed in between: ask again.
-    if (!row) return register(record)
+    if (!row) return register({ record, room })
     return { created: false, entry: toEntry(row), priority: row.priority }
   }
 
-  async function registerTogether(records: readonly JobRecord[]): Promise<Registered[]> {
-    const { rows } = await database.query<{ job_id: string; priority: number }>(REGISTER, [
-      records.map((record) => record.job_id),
-      records.map((record) => record.tenant),
-      records.map((record) => record.model),
-      records.map((record) => record.created_at),
-      records.map((record) => JSON.stringify(record)),
+  const makeCounted = createCountedTenants(database)
+
+  async function registerTogether(asked: readonly Asked[]): Promise<(Registered | NoRoom)[]> {
+    await makeCounted(asked.flatMap(({ record, room }) => (room.ofTenant > 0 ? record.tenant : [])))
+    const { rows } = await database.query<RegisteredRow>(REGISTER, [
+      asked.map(({ record }) => record.job_id),
+      asked.map(({ record }) => record.tenant),
+      asked.map(({ record }) => record.model),
+      asked.map(({ record }) => record.created_at),
+      asked.map(({ record }) => JSON.stringify(record)),
+      asked.map(({ room }) => room.ofTenant),
+      asked.map(({ room }) => room.inAll),
     ])
-    const created = new Map(rows.map((row) => [row.job_id, row.priority]))
+    const answers = new Map(rows.map((row) => [row.job_id, row]))
     return Promise.all(
-      records.map(async (record) => {
-        const priority = created.get(record.job_id)
+      asked.map(async (one) => {
+        const { record } = one
+        const answer = answers.get(record.job_id)
         // Of the same id twice only the first is the one that was created.
-        created.delete(record.job_id)
-        return priority === undefined ? readRegistered(record) : { created: true, entry: { record }, priority }
+        answers.delete(record.job_id)
+        if (answer?.no_room) return { noRoom: answer.no_room }
+        if (typeof answer?.priority !== 'number') return readRegistered(one)
+        return { created: true, entry: { record }, priority: answer.priority }
       }),
     )
   }
 
-  const register = gather<JobRecord, Registered>({
-    one: async (record) => (await registerTogether([record]))[0] ?? readRegistered(record),
+  const register = gather<Asked, Registered | NoRoom>({
+    one: async (asked) => (await registerTogether([asked]))[0] ?? readRegistered(asked),
     many: registerTogether,
   })
 
   return {
-    register,
+    register: (record, room = { ofTenant: 0, inAll: 0 }) => register({ record, room }),
 
     async claimed(model, priority) {
       await database.query(
@@ -165,6 +145,8 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
       await database.query('DELETE FROM kinora.job WHERE job_id = $1', [jobId])
     },
 
+    ...createSqlAdmission(database),
+
     async putLease(lease) {
       await database.query(
         'INSERT INTO kinora.lease (lease_id, record, made_at) VALUES ($1, $2::json, $3) ON CONFLICT (lease_id) DO NOTHING',
@@ -212,6 +194,7 @@ export function createSqlHistory(database: PgQueryable, { keepSeconds }: SqlHist
 
     async sweep(now) {
       await database.query('DELETE FROM kinora.lease WHERE made_at < $1', [now - LEASE_KEPT * 1000])
+      await database.query('DELETE FROM kinora.rate WHERE expire < $1', [now])
       if (keepSeconds !== undefined) {
         await database.query('DELETE FROM kinora.job WHERE finished_at < $1', [now - keepSeconds * 1000])
       }

@@ -3,6 +3,7 @@ import { createPostgresBackend, type PgPool, type PgQueryable, runMigrations } f
 import type { Store } from '../store.ts'
 import { onDatabaseClock } from './clock.ts'
 import { HISTORY_SCHEMA } from './schema.ts'
+import { LIMITS_SCHEMA } from './schema-limits.ts'
 
 /** Creates what is missing, under BullMQ's advisory lock, so that several processes may start at once. */
 export async function migrate(pool: PgPool): Promise<void> {
@@ -24,6 +25,7 @@ export async function migrateHistory(client: PgQueryable): Promise<void> {
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [HISTORY_LOCK])
     await client.query(HISTORY_SCHEMA)
+    await client.query(LIMITS_SCHEMA)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK')
