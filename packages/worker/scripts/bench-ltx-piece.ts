@@ -61,8 +61,8 @@ function runOf(ltx: LtxModels): () => Promise<unknown> {
   const { config } = checkpoint.transformer
   switch (job.piece) {
     case 'text encoder':
-      // As many words as fill it: padding is read as well, by this kind of checkpoint.
-      return () => ltx.encodeText('waves at sunset', job.textTokens)
+      // As many words as fill it: padding is read as well.
+      return () => ltx.encodeText('waves at sunset', { maximum: job.textTokens, paddingIsRead: true })
     case 'transformer': {
       const coordinates = gridCoordinates(size, checkpoint.vae.config.compression, 25, { causal: false })
       const tokens = coordinates.time.length

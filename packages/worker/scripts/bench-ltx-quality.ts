@@ -4,6 +4,7 @@ import { openCheckpoint } from '../src/engines/ltx/ltx-video/checkpoint.ts'
 import { generateLatents, type VideoSettings } from '../src/engines/ltx/ltx-video/generate.ts'
 import { createModels, type ModelOptions } from '../src/engines/ltx/ltx-video/models.ts'
 import { quantizeCheckpoint } from '../src/engines/ltx/ltx-video/quantize-checkpoint.ts'
+import { perturbableOf } from '../src/engines/ltx/ltx-video/recipe.ts'
 import { chooseRecipe } from '../src/engines/ltx/ltx-video/recipes.ts'
 import { compare } from '../src/engines/ltx/parity/compare.ts'
 import { decodeAll } from '../src/engines/ltx/parity/pieces.ts'
@@ -16,6 +17,7 @@ export async function measureQuality(
   cacheFolder: string,
 ): Promise<{ precision: string; psnr: number }[]> {
   const checkpoint = await openCheckpoint({ path: folder })
+  const recipe = { ...chooseRecipe(checkpoint), first: { steps: 2 } }
   const settings: VideoSettings = {
     prompt: 'waves at sunset',
     negativePrompt: 'blurry',
@@ -32,10 +34,10 @@ export async function measureQuality(
     height: 64,
     frames: 9,
     framesPerSecond: 24,
-    recipe: { ...chooseRecipe(checkpoint), first: { steps: 2 } },
+    recipe,
   }
   const video = async (options: ModelOptions) => {
-    const models = await createModels(checkpoint, options)
+    const models = await createModels(checkpoint, { ...options, perturbable: perturbableOf(recipe) })
     const draws = seededDraws(5)
     const result = await decodeAll(models, await generateLatents(models, settings, draws), settings, draws)
     await models.close()

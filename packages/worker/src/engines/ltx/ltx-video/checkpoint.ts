@@ -63,7 +63,6 @@ async function openFolder(location: CheckpointLocation): Promise<Checkpoint> {
     vae: { config: vae, tensors: vaeTensors },
     schedule,
     sampler: keyframes ? 'linear-quadratic' : 'uniform',
-    paddingIsRead: !keyframes,
     causalCoordinates: keyframes,
     ...(await readLatents(vaeTensors, vae)),
     ...common,

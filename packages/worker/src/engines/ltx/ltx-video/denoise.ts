@@ -1,7 +1,7 @@
 /** The loop: from noise to latents, one step of the flow at a time. */
 
 import type { Draws } from '../../../flow/draws.ts'
-import { guide, isGuided, type Guidance } from '../../../flow/guidance.ts'
+import { guide, isGuided, perturbedBlocks, type Guidance } from '../../../flow/guidance.ts'
 import type { Sampler } from '../../../flow/sampler.ts'
 import type { ElementRange } from '../../../flow/torch-random.ts'
 import { float32Tensor, matrixSizes, type Float32Tensor } from '../../../onnx/index.ts'
@@ -24,6 +24,8 @@ export interface DenoiserInput {
   readonly coordinates: Coordinates
   /** `[textTokens, width]`, without padding. */
   readonly text: Float32Tensor
+  /** Blocks that are weakened, for spatio-temporal guidance. @default none */
+  readonly perturbed?: readonly number[]
 }
 
 export type Denoiser = (input: DenoiserInput) => Promise<Float32Tensor>
@@ -74,9 +76,19 @@ async function predict(
   denoiser: Denoiser,
   { guidance, prompt, negativePrompt }: Pick<DenoiseOptions, 'prompt' | 'negativePrompt'> & { guidance: Guidance },
 ): Promise<Float32Tensor> {
-  const positive = await denoiser({ latents, timesteps, coordinates, text: prompt })
-  if (!isGuided(guidance) || negativePrompt === undefined) return positive
-  return guide(positive, await denoiser({ latents, timesteps, coordinates, text: negativePrompt }), guidance)
+  const input = { latents, timesteps, coordinates }
+  const guided = isGuided(guidance) && negativePrompt !== undefined
+  const blocks = perturbedBlocks(guidance)
+  const positive = await denoiser({ ...input, text: prompt })
+  if (!guided && blocks.length === 0) return positive
+  return guide(
+    {
+      positive,
+      negative: guided ? await denoiser({ ...input, text: negativePrompt }) : undefined,
+      perturbed: blocks.length > 0 ? await denoiser({ ...input, text: prompt, perturbed: blocks }) : undefined,
+    },
+    guidance,
+  )
 }
 
 /** Puts fresh noise on the tokens that are wholly given, in place; always from their first state, so that it does not add up. */

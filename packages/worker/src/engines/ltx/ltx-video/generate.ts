@@ -18,12 +18,21 @@ import {
 import { denoise, type DenoiseOptions, type DenoiseStart } from './denoise.ts'
 import type { LtxModels } from './models.ts'
 import { adaptInstance, toneMap } from './multi-scale.ts'
-import { guidanceAt, needsNegativePrompt, passSigmas, type Pass, type Recipe } from './recipe.ts'
+import {
+  guidanceAt,
+  needsNegativePrompt,
+  passSigmas,
+  perturbableOf,
+  promptShape,
+  type GuidanceSteps,
+  type Pass,
+  type Recipe,
+} from './recipe.ts'
 
 /** A picture and its place in the video. */
 export interface GivenPicture {
   /** The picture at a size: `[1, 3, 1, height, width]` in -1..1. Each pass asks for its own. */
-  readonly at: (width: number, height: number) => Float32Tensor
+  readonly at: (width: number, height: number) => Float32Tensor | Promise<Float32Tensor>
   /** Frame of the video. 0.9.0 and 0.9.1 know frame 0 only. @default 0 */
   readonly frame?: number
   /** 0..1. 0.9.0 and 0.9.1 know 1 only. @default 1 */
@@ -68,6 +77,7 @@ export async function generateLatents(
   hooks: GenerateHooks = {},
 ): Promise<Float32Tensor> {
   checkVideo(models.checkpoint, settings)
+  checkPerturbable(models, settings.recipe)
   hooks.onStage?.('text')
   const prompts = await encodePrompts(models, settings)
   const sizes = passSizes(models, settings)
@@ -80,13 +90,23 @@ export async function generateLatents(
   const first = await runPass(
     models,
     settings,
-    { ...sizes.first, prompts, keyframes: keyframes.first, pass: settings.recipe.first, number: 0 },
+    {
+      ...sizes.first,
+      prompts,
+      keyframes: keyframes.first,
+      pass: settings.recipe.first,
+      guidance: settings.recipe.guidance,
+      number: 0,
+    },
     draws,
     hooks,
   )
   if (sizes.second === undefined || multiScale === undefined) return first
   hooks.onStage?.('upsample')
-  const upscaled = await upscaleLatents(models, first, multiScale)
+  const upscaled = await upscaleLatents(models, first, {
+    adain: multiScale.adain,
+    toneMap: settings.recipe.follows === 'diffusers' ? multiScale.toneMap : 0,
+  })
   return runPass(
     models,
     settings,
@@ -95,6 +115,7 @@ export async function generateLatents(
       prompts,
       keyframes: keyframes.second,
       pass: multiScale.second,
+      guidance: multiScale.guidance,
       number: 1,
       initial: upscaled,
     },
@@ -103,14 +124,21 @@ export async function generateLatents(
   )
 }
 
+function checkPerturbable({ perturbable }: LtxModels, recipe: Recipe): void {
+  const missing = perturbableOf(recipe).blocks.filter((block) => !perturbable.includes(block))
+  if (missing.length === 0) return
+  throw new RangeError(
+    `The recipe ${recipe.name} weakens blocks ${missing.join(', ')}, for which the models were not opened. Open them with { perturbable: perturbableOf(recipe) }.`,
+  )
+}
+
 export async function encodePrompts(
   models: LtxModels,
   { prompt, negativePrompt, recipe }: VideoSettings,
 ): Promise<EncodedPrompts> {
-  const { embeddings } = await models.encodeText(prompt, recipe.maximumTokens)
-  const negative = needsNegativePrompt(recipe.guidance)
-    ? await models.encodeText(negativePrompt, recipe.maximumTokens)
-    : undefined
+  const shape = promptShape(recipe, models.checkpoint)
+  const { embeddings } = await models.encodeText(prompt, shape)
+  const negative = needsNegativePrompt(recipe) ? await models.encodeText(negativePrompt, shape) : undefined
   return { prompt: embeddings, negativePrompt: negative?.embeddings }
 }
 
@@ -122,7 +150,7 @@ export async function encodePictures(
 ): Promise<Keyframe[]> {
   const keyframes: Keyframe[] = []
   for (const { at, frame = 0, strength = 1 } of pictures)
-    keyframes.push({ posterior: await models.encodePixels(at(width, height)), frame, strength })
+    keyframes.push({ posterior: await models.encodePixels(await at(width, height)), frame, strength })
   return keyframes
 }
 
@@ -132,11 +160,19 @@ export function passSizes(
   { width, height, recipe }: Pick<VideoSettings, 'width' | 'height' | 'recipe'>,
 ) {
   const { multiScale } = recipe
-  if (multiScale === undefined || models.checkpoint.upsampler === undefined) return { first: { width, height } }
+  if (multiScale === undefined || !hasTwoPasses(models.checkpoint, recipe)) return { first: { width, height } }
   const grid = models.checkpoint.vae.config.compression.space
   const down = (pixels: number) => Math.max(grid, Math.floor(Math.trunc(pixels * multiScale.downscale) / grid) * grid)
   const first = { width: down(width), height: down(height) }
   return { first, second: { width: 2 * first.width, height: 2 * first.height } }
+}
+
+/** Whether there is a second pass: where the recipe has one, and the checkpoint an upsampler. */
+export function hasTwoPasses(
+  { upsampler }: Pick<Checkpoint, 'upsampler'>,
+  { multiScale }: Pick<Recipe, 'multiScale'>,
+): boolean {
+  return multiScale !== undefined && upsampler !== undefined
 }
 
 /** Between two passes: normalised latents to normalised latents of twice the size. */
@@ -159,6 +195,7 @@ export interface PassOptions {
   /** The pictures at this pass's size. */
   readonly keyframes: readonly Keyframe[]
   readonly pass: Pass
+  readonly guidance: GuidanceSteps
   readonly number: number
   /** Normalised latents to go on from, noised to the pass's first sigma. */
   readonly initial?: Float32Tensor
@@ -180,7 +217,7 @@ export async function runPass(
   const begin = recipe.stochastic || models.checkpoint.schedule.stochastic ? startStochasticEuler : startEuler
   const denoiseOptions: DenoiseOptions = {
     sampler: begin({ sigmas, strengths: start.strengths, draws }),
-    guidance: (sigma) => guidanceAt(recipe.guidance, sigma),
+    guidance: (sigma) => guidanceAt(options.guidance, sigma),
     prompt: options.prompts.prompt,
     negativePrompt: options.prompts.negativePrompt,
     imageNoise: options.keyframes.length > 0 ? recipe.imageNoise : 0,
@@ -207,7 +244,7 @@ function startPass(
     causalCoordinates,
   }
   const [only] = keyframes
-  if (!knowsKeyframes && only !== undefined && initial === undefined) {
+  if (settings.recipe.follows === 'diffusers' && !knowsKeyframes && only !== undefined && initial === undefined) {
     return { ...startImageToVideo(only.posterior, geometry, latents, draws), extraTokens: 0 }
   }
   return startConditioned(keyframes, geometry, transformer.config.inChannels, latents, draws, initial)

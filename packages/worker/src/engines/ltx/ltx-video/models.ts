@@ -30,7 +30,7 @@ import { samplingInputs } from '../vae/frame-planes.ts'
 import { buildLatentUpsampler } from '../vae/latent-upsampler.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { Denoiser } from './denoise.ts'
-import { buildTransformer } from './transformer.ts'
+import { buildTransformer, type TransformerOptions } from './transformer.ts'
 
 export interface ModelOptions {
   /** @default 'cpu' */
@@ -44,12 +44,22 @@ export interface ModelOptions {
   }
   /** LoRAs that are computed beside the transformer's weights. @default none */
   readonly loras?: LoraLayers
+  /** Blocks that predictions may weaken. @default none */
+  readonly perturbable?: TransformerOptions['perturbable']
   /** Keeps every network in memory once it was used. @default false: one at a time */
   readonly keepLoaded?: boolean
   /** CPU threads. @default ONNX Runtime's own choice */
   readonly threads?: number
   /** Told before a network is loaded, which may take minutes. */
   readonly onLoad?: (network: string) => void
+}
+
+/** How long a prompt is to the text encoder. */
+export interface PromptShape {
+  /** Tokens that a prompt is cut or padded to. */
+  readonly maximum: number
+  /** Whether the text encoder reads the padding after the prompt; the transformer never does. */
+  readonly paddingIsRead: boolean
 }
 
 /** Text as the transformer takes it. */
@@ -64,10 +74,11 @@ export interface LtxModels extends PixelDecoder, FrameDecoder {
   readonly checkpoint: Checkpoint
   /** Tokens of a text, the end token included. */
   countTokens(text: string): number
-  /** @param maximum tokens that the prompt is cut or padded to */
-  encodeText(text: string, maximum: number): Promise<EncodedText>
+  encodeText(text: string, shape: PromptShape): Promise<EncodedText>
   /** @param pixels `[1, 3, F, H, W]` in -1..1 */
   encodePixels(pixels: Float32Tensor): Promise<Posterior>
+  /** Blocks that a prediction may weaken. */
+  readonly perturbable: readonly number[]
   /** One prediction of the transformer. */
   readonly denoise: Denoiser
   /** Twice the height and width of denormalised latents. @throws Error without an upsampler in the checkpoint */
@@ -79,7 +90,7 @@ export interface LtxModels extends PixelDecoder, FrameDecoder {
 /** Reads the tokenizer; graphs are built and loaded when they are first needed. */
 export async function createModels(checkpoint: Checkpoint, options: ModelOptions = {}): Promise<LtxModels> {
   const { provider = 'cpu', compute = 'float32', quantized = {}, loras = new Map(), keepLoaded = false } = options
-  const { threads, onLoad } = options
+  const { threads, onLoad, perturbable } = options
   const room = new SessionCache({
     provider,
     keepLoaded,
@@ -105,6 +116,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
           provider,
           quantized: int8.transformer,
           loras,
+          ...(perturbable !== undefined && { perturbable }),
         }),
       int8.transformer,
     ),
@@ -126,13 +138,14 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
   return {
     checkpoint,
     provider,
+    perturbable: perturbable?.blocks ?? [],
     countTokens: (text) => tokenizer.encode(text).length,
-    encodeText(text, maximum) {
-      return texts.get(`${maximum} ${text}`, async () => {
+    encodeText(text, { maximum, paddingIsRead }) {
+      return texts.get(`${maximum} ${paddingIsRead} ${text}`, async () => {
         const { ids, mask } = tokenizer.encodePadded(text, maximum)
         const tokens = mask.filter((bit) => bit === 1).length
         // A mask over padding is the same as no padding: positions count by distance only.
-        const read = checkpoint.paddingIsRead ? ids : ids.slice(0, tokens)
+        const read = paddingIsRead ? ids : ids.slice(0, tokens)
         const buckets = int64Tensor([read.length, read.length], relativeBuckets(read.length, textEncoder.config))
         const outputs = await room.run('text encoder', load.textEncoder, {
           ids: int64Tensor([read.length], read),
@@ -147,7 +160,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
       const outputs = await room.run('VAE encoder', load.vaeEncoder, { pixels })
       return { mean: float32Output(outputs, 'mean'), logvar: float32Output(outputs, 'logvar') }
     },
-    async denoise({ latents, timesteps, coordinates, text }) {
+    async denoise({ latents, timesteps, coordinates, text, perturbed = [] }) {
       const { distinct, index } = distinctValues(timesteps)
       const scale = transformer.config.timestepScale / 1000
       const inputs: Record<string, Tensor> = {
@@ -156,6 +169,7 @@ export async function createModels(checkpoint: Checkpoint, options: ModelOptions
         timestep_features: timestepFeatures(distinct.map((timestep) => timestep * scale)),
         timestep_index: index,
         ...positions(coordinates),
+        ...keptBlocks(perturbable?.blocks ?? [], perturbed),
       }
       return float32Output(await room.run('transformer', load.transformer, inputs), 'velocity')
     },
@@ -210,6 +224,22 @@ function loadable(
       inflatedBytes += (quantized.has(name) || dtype.startsWith('F8_') ? 1 : 4) * elementCount(shape)
     }
     return { graph: graph.encode(), inflatedBytes }
+  }
+}
+
+/** Which of the blocks that may be weakened are left as they are. */
+function keptBlocks(perturbable: readonly number[], perturbed: readonly number[]): { kept?: Float32Tensor } {
+  const unknown = perturbed.filter((block) => !perturbable.includes(block))
+  if (unknown.length > 0)
+    throw new RangeError(
+      `Blocks ${unknown.join(', ')} cannot be weakened: the graph was built for [${perturbable.join(', ')}].`,
+    )
+  if (perturbable.length === 0) return {}
+  return {
+    kept: float32Tensor(
+      [perturbable.length],
+      Float32Array.from(perturbable, (block) => (perturbed.includes(block) ? 0 : 1)),
+    ),
   }
 }
 

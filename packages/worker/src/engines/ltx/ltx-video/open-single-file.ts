@@ -37,7 +37,6 @@ export async function openSingleFile(location: CheckpointLocation): Promise<Chec
     vae: { config: vae.config, tensors: vae.tensors },
     schedule,
     sampler: sampler === 'LinearQuadratic' ? 'linear-quadratic' : 'uniform',
-    paddingIsRead: !keyframes,
     causalCoordinates,
     ...(said?.has('allowed_inference_steps') && { allowedSigmas: said.numbers('allowed_inference_steps') }),
     ...(await readLatents(vae.tensors, vae.config)),

@@ -10,10 +10,19 @@ import { coverPicture, pictureToPixels } from '../picture.ts'
 import type { PassPlan, Pipeline, PipelineOptions, Precision, PreparedVideo } from '../pipeline.ts'
 import { decodeFrames } from '../vae/decode-frames.ts'
 import { openCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { readyForDecoder } from './decode.ts'
 import { generateLatents, latentSize, passSizes, type VideoSettings } from './generate.ts'
 import { checkWeights, createModels, type LtxModels, type ModelOptions } from './models.ts'
 import { quantizeCheckpoint } from './quantize-checkpoint.ts'
-import { passSteps, type Recipe } from './recipe.ts'
+import {
+  passSigmas,
+  passSteps,
+  perturbableOf,
+  predictionCount,
+  type GuidanceSteps,
+  type Pass,
+  type Recipe,
+} from './recipe.ts'
 import { chooseRecipe } from './recipes.ts'
 import { abilitiesOf, adjusted, defaultsOf, resolveVideo } from './resolve.ts'
 import { renameTransformer } from './single-file.ts'
@@ -41,6 +50,7 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
     provider,
     compute: computeTypes[precision],
     keepLoaded,
+    perturbable: perturbableOf(recipe),
     onLoad: (network) => log(`ltx: loading the ${network}`),
     loras: beside,
     ...(threads !== undefined && { threads }),
@@ -120,7 +130,8 @@ function prepare(
       const latents = await generateLatents(models, settings, draws, hooks)
       hooks.onStage('decode')
       let frames = 0
-      const decoded = decodeFrames(models, latents, settings.recipe, draws, {
+      const decoder = readyForDecoder(models, latents, settings.recipe, draws)
+      const decoded = decodeFrames(models, decoder.latents, decoder.noise, draws, {
         width,
         height,
         ...(decodeMemory !== undefined && { memory: decodeMemory }),
@@ -158,13 +169,22 @@ function videoSettings(
   }
 }
 
-/** A step's cost grows with its tokens. */
+/** A step's cost grows with its tokens, and with the predictions that its guidance takes. */
 function plannedPasses(models: LtxModels, settings: VideoSettings): PassPlan[] {
-  const { first, second } = passSizes(models, settings)
-  const tokens = (size: { width: number; height: number }) => tokenCount(latentSize(models, size, settings.frames))
-  const passes = [{ steps: passSteps(settings.recipe.first), cost: 1 }]
-  const { multiScale } = settings.recipe
-  if (second !== undefined && multiScale !== undefined)
-    passes.push({ steps: passSteps(multiScale.second), cost: tokens(second) / tokens(first) })
-  return passes
+  const { recipe } = settings
+  const sizes = passSizes(models, settings)
+  const plan = (size: { width: number; height: number }, pass: Pass, guidance: GuidanceSteps) => {
+    const tokens = tokenCount(latentSize(models, size, settings.frames))
+    const steps = passSteps(pass)
+    const predictions = predictionCount(passSigmas(pass, models.checkpoint, tokens), guidance)
+    return { steps, cost: (tokens * predictions) / steps }
+  }
+  const first = plan(sizes.first, recipe.first, recipe.guidance)
+  const { multiScale } = recipe
+  if (sizes.second === undefined || multiScale === undefined) return [{ ...first, cost: 1 }]
+  const second = plan(sizes.second, multiScale.second, multiScale.guidance)
+  return [
+    { ...first, cost: 1 },
+    { ...second, cost: second.cost / first.cost },
+  ]
 }

@@ -32,8 +32,6 @@ export interface Checkpoint {
   readonly schedule: ScheduleConfig
   /** How sigmas are spaced before the schedule shifts them. */
   readonly sampler: 'uniform' | 'linear-quadratic'
-  /** Whether the text encoder reads the padding after a prompt: diffusers' older pipeline lets it, the newer one masks it. */
-  readonly paddingIsRead: boolean
   /** Whether a latent frame's time is that of its first picture. */
   readonly causalCoordinates: boolean
   /** The sigmas a distilled model was trained for, where its file says so. */

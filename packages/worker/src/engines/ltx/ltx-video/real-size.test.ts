@@ -181,6 +181,18 @@ describe.each(['transformer-2b', 'transformer-13b'])('%s in fp8', (name) => {
   })
 })
 
+test.each(['float32', 'float16', 'bfloat16'] as const)(
+  'static check: CUDA has a kernel for every way of weakening a block, in %s',
+  (compute) => {
+    const { config, tensors } = readManifest('transformer-2b')
+    for (const mode of ['attention-values', 'attention-skip', 'residual', 'transformer-block'] as const) {
+      const perturbable = { mode, blocks: [19] }
+      const { graph } = buildTransformer(readTransformerConfig(config), tensors, { compute, perturbable })
+      expect(missingCudaKernels(graph.model())).toEqual([])
+    }
+  },
+)
+
 function isInFile(initializer: Initializer): boolean {
   return !(initializer.data instanceof Uint8Array)
 }

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { Fields } from '../../../weights/config-fields.ts'
 import { openCheckpoint, openLatentUpsampler, readModelIndex, type Checkpoint } from './checkpoint.ts'
 import { passSizes } from './generate.ts'
+import { promptShape } from './recipe.ts'
 import { chooseRecipe, recipes } from './recipes.ts'
 
 const fixtures = fileURLToPath(new URL('../../../../test/fixtures/ltx', import.meta.url))
@@ -69,42 +70,40 @@ describe('pipelines', () => {
 })
 
 describe("numbers are the authors'", async () => {
-  // configs/*.yaml of Lightricks/LTX-Video, field by field, as test/fixtures/ltx/authors-configs.json says: a recipe's numbers are compared with them.
-  const { configs } = JSON.parse(await readFile(join(fixtures, 'authors-configs.json'), 'utf8'))
-  const pairs = [
-    ['2b-0.9.0', 'ltxv-2b-0.9.yaml'],
-    ['2b-0.9.1', 'ltxv-2b-0.9.1.yaml'],
-    ['2b-0.9.5', 'ltxv-2b-0.9.5.yaml'],
-    ['2b-0.9.5', 'ltxv-2b-0.9.6-dev.yaml'],
-    ['2b-0.9.6-distilled', 'ltxv-2b-0.9.6-distilled.yaml'],
-    ['2b-0.9.8-distilled', 'ltxv-2b-0.9.8-distilled.yaml'],
-    ['13b-dev', 'ltxv-13b-0.9.8-dev.yaml'],
-    ['13b-distilled', 'ltxv-13b-0.9.8-distilled.yaml'],
-  ] as const
+  // configs/*.yaml and the script of Lightricks/LTX-Video, as test/fixtures/ltx/authors-configs.json has them: every number of a recipe is compared.
+  const { configs, script } = JSON.parse(await readFile(join(fixtures, 'authors-configs.json'), 'utf8'))
+  const pairs = recipes
+    .filter(({ follows }) => follows === 'authors')
+    .flatMap((recipe) => recipe.sources.map((file) => ({ name: recipe.name, file, recipe })))
 
-  test('of every recipe', () => {
-    expect(new Set(pairs.map(([name]) => name))).toEqual(new Set(recipes.map(({ name }) => name)))
+  test('every config has its recipe', () => {
+    expect(pairs.map(({ file }) => file).toSorted()).toEqual(Object.keys(configs).toSorted())
   })
 
-  test.each(pairs)('%s: %s', (name, file) => {
-    const recipe = recipes.find((one) => one.name === name)!
+  test.each(pairs)('$name: $file', ({ file, recipe }) => {
     const config = configs[file]
-    const first = config.first_pass ?? config
     expect(recipe).toMatchObject({
+      perturbationMode: config.stg_mode.replace('_', '-'),
       decodeTimestep: config.decode_timestep,
       decodeNoise: config.decode_noise_scale,
       stochastic: config.stochastic_sampling,
+      imageCrf: script.crf,
+      imageNoise: script.image_cond_noise_scale,
+      maximumTokens: script.text_encoder_max_tokens,
+      negativePrompt: script.negative_prompt,
     })
+    const first = config.first_pass ?? config
     expect(recipe.first).toEqual(passOf(first))
-    expect(recipe.multiScale?.downscale).toBe(config.downscale_factor)
-    expect(recipe.multiScale?.second).toEqual(config.second_pass && passOf(config.second_pass))
-    expect(recipe.multiScale?.toneMap ?? 0).toBe(config.second_pass?.tone_map_compression_ratio ?? 0)
-    const each = (value: number | number[]) => (Array.isArray(value) ? value : recipe.guidance.map(() => value))
-    expect(recipe.guidance.map(({ from }) => from)).toEqual(first.guidance_timesteps ?? [1])
-    expect(recipe.guidance.map(({ scale }) => scale)).toEqual(each(first.guidance_scale))
-    // A rescale is of guidance; where there is none, theirs says 1, which is off.
-    const guided = recipe.guidance.some(({ scale }) => scale > 1)
-    expect(recipe.guidance.map(({ rescale }) => rescale)).toEqual(guided ? each(first.rescaling_scale) : [0])
+    expect(recipe.guidance).toEqual(guidanceOf(first))
+    expect(recipe.multiScale).toEqual(
+      config.second_pass && {
+        downscale: config.downscale_factor,
+        adain: script.adain_factor,
+        toneMap: config.second_pass.tone_map_compression_ratio ?? 0,
+        second: passOf(config.second_pass),
+        guidance: guidanceOf(config.second_pass),
+      },
+    )
   })
 
   test('the first pass of 768x512 is 480x320, as int(768 * 0.6666666) less its rest by 32', async () => {
@@ -132,3 +131,69 @@ function passOf(pass: {
     ...(pass.skip_final_inference_steps && { skipLast: pass.skip_final_inference_steps }),
   }
 }
+
+/** The guidance of a pass of theirs, as their pipeline reads it: numbers or lists by `guidance_timesteps`, the block list flat or one for each. */
+function guidanceOf(pass: {
+  guidance_timesteps?: number[]
+  guidance_scale: number | number[]
+  stg_scale: number | number[]
+  rescaling_scale: number | number[]
+  skip_block_list?: number[] | number[][]
+  cfg_star_rescale?: boolean
+}) {
+  const at = (value: number | number[], index: number) => (Array.isArray(value) ? value[index]! : value)
+  return (pass.guidance_timesteps ?? [1]).map((from, index) => {
+    const stg = at(pass.stg_scale, index)
+    const rescale = at(pass.rescaling_scale, index)
+    const blocks = pass.skip_block_list ?? []
+    return {
+      from,
+      scale: at(pass.guidance_scale, index),
+      ...(pass.cfg_star_rescale && { star: true }),
+      // do_spatio_temporal_guidance = stg_scale > 0
+      ...(stg > 0 && { perturbation: { scale: stg, blocks: Array.isArray(blocks[0]) ? blocks[index] : blocks } }),
+      // do_rescaling = rescaling_scale != 1, and inside of the guidance by blocks only
+      rescale: stg > 0 && rescale !== 1 ? rescale : 0,
+    }
+  })
+}
+
+describe('as diffusers does it', () => {
+  test('each recipe of the authors is there under a name of its own', () => {
+    const names = (follows: string) => recipes.filter((recipe) => recipe.follows === follows).map(({ name }) => name)
+    expect(names('diffusers')).toEqual(names('authors').map((name) => `diffusers-${name}`))
+    expect(chooseRecipe(newer, 'diffusers-2b-0.9.5').follows).toBe('diffusers')
+  })
+
+  test('it is only chosen by name', () => {
+    for (const name of ['diffusers', 'diffusers-2b-0.9.5', 'LTX-Video-0.9.5-diffusers'])
+      expect(chooseRecipe({ ...newer, name }).follows).toBe('authors')
+  })
+
+  test('without guidance by blocks, whose rescaling then belongs to the guidance by the prompt', () => {
+    expect(chooseRecipe(newer, 'diffusers-2b-0.9.5')).toMatchObject({
+      first: { steps: 40 },
+      guidance: [{ from: 1, scale: 3, rescale: 0.7 }],
+      imageCrf: 0,
+      imageNoise: 0.15,
+      maximumTokens: 256,
+    })
+    expect(chooseRecipe(newer, 'diffusers-13b-dev').guidance).toEqual([
+      { from: 1, scale: 1, rescale: 0 },
+      { from: 0.996, scale: 1, rescale: 0 },
+      { from: 0.9933, scale: 6, rescale: 0.5 },
+      { from: 0.985, scale: 8, rescale: 0.5 },
+      { from: 0.9767, scale: 6, rescale: 0 },
+      { from: 0.9008, scale: 1, rescale: 0 },
+      { from: 0.618, scale: 1, rescale: 0 },
+    ])
+  })
+
+  test('its older pipeline takes 128 tokens, reads the padding, and puts no noise on the picture', () => {
+    const recipe = chooseRecipe(older, 'diffusers-2b-0.9.0')
+    expect(recipe).toMatchObject({ maximumTokens: 128, imageNoise: 0 })
+    expect(promptShape(recipe, older)).toEqual({ maximum: 128, paddingIsRead: true })
+    expect(promptShape(chooseRecipe(older, '2b-0.9.0'), older)).toEqual({ maximum: 256, paddingIsRead: false })
+    expect(promptShape(chooseRecipe(newer, 'diffusers-2b-0.9.5'), newer).paddingIsRead).toBe(false)
+  })
+})

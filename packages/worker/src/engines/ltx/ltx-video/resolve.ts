@@ -32,7 +32,7 @@ export function defaultsOf(recipe: Recipe, { keyframes }: Pick<Checkpoint, 'keyf
   return {
     steps: passSteps(recipe.first),
     ...(guidance.length === 1 && isGuided(guidance[0]) && { guidance_scale: guidance[0].scale }),
-    ...(needsNegativePrompt(guidance) && { negative_prompt: recipe.negativePrompt }),
+    ...(needsNegativePrompt(recipe) && { negative_prompt: recipe.negativePrompt }),
     ...(keyframes && { image_strength: 1 }),
   }
 }
@@ -61,13 +61,14 @@ export function resolveVideo(
     defaultsOf(recipe, checkpoint),
     picture,
   )
-  const guided = needsNegativePrompt(adjusted(recipe, settings).guidance)
+  const guided = needsNegativePrompt(adjusted(recipe, settings))
   const resolved = guided && negative_prompt !== undefined ? { ...settings, negative_prompt } : settings
   return {
     settings: resolved,
     notices: [
       ...leftAside(asked, resolved, (name) => reasonFor(name, recipe, asked)),
       ...cutTexts(resolved, recipe.maximumTokens, countTokens),
+      ...withoutBlocks(recipe),
       ...(recipe.multiScale !== undefined && checkpoint.upsampler === undefined
         ? ['No latent upscaler was found beside the checkpoint: one pass at full size instead of two.']
         : []),
@@ -75,7 +76,10 @@ export function resolveVideo(
   }
 }
 
-/** The recipe with what the request says. A distilled model's sigmas are its own: there, steps are not asked for. */
+/**
+ * The recipe with what the request says. A distilled model's sigmas are its own: there, steps are not asked for. Guidance by the prompt that is asked for
+ * holds for all of the first pass; a second one, which only sharpens, keeps the recipe's.
+ */
 export function adjusted(
   recipe: Recipe,
   { steps, guidance_scale: scale }: Pick<ResolvedSettings, 'steps' | 'guidance_scale'>,
@@ -83,8 +87,8 @@ export function adjusted(
   const asked = 'steps' in recipe.first && steps !== undefined && steps !== passSteps(recipe.first)
   const first = asked ? { steps } : recipe.first
   if (scale === undefined) return { ...recipe, first }
-  const rescale = recipe.guidance.length > 1 ? 0.7 : recipe.guidance[0].rescale
-  return { ...recipe, first, guidance: [{ from: 1, scale, rescale }] }
+  const [start, ...later] = recipe.guidance
+  return { ...recipe, first, guidance: [{ ...start, scale }, ...later.map((step) => ({ ...step, scale }))] }
 }
 
 /** Whether a request may choose the number of steps: not where the sigmas are the recipe's own, or the only ones that the file allows. */
@@ -113,6 +117,13 @@ function reasonFor(name: SettingName, recipe: Recipe, asked: RequestedSettings):
     default:
       return `The recipe ${recipe.name} has no use for it`
   }
+}
+
+function withoutBlocks({ name, missingBlocks = [] }: Recipe): string[] {
+  if (missingBlocks.length === 0) return []
+  return [
+    `The recipe ${name} guides by blocks ${missingBlocks.join(', ')}, which this checkpoint does not have: there, without spatio-temporal guidance.`,
+  ]
 }
 
 function cutTexts(

@@ -13,7 +13,7 @@ import { Parameters, silu } from '../../../networks/parameters.ts'
 import { rotaryTables, rotate } from '../../../networks/rotary.ts'
 import type { Tensors } from '../../../networks/tensors.ts'
 import { embedTimestep, timestepFeatureSize } from '../../../networks/timestep.ts'
-import { graph, type Value } from '../../../onnx/index.ts'
+import { graph, type Graph, type Value } from '../../../onnx/index.ts'
 
 export interface TransformerConfig {
   readonly inChannels: number
@@ -32,6 +32,22 @@ export interface TransformerConfig {
   /** Seconds, pixels down, pixels across at which rotary positions reach their full range. */
   readonly maximumPositions: readonly [time: number, y: number, x: number]
   readonly theta: number
+}
+
+/**
+ * How a block is weakened for spatio-temporal guidance; the authors' configs all say `attention-values`.
+ *
+ * - `attention-values`: each token gets its own value, as if it attended to itself alone
+ * - `attention-skip`: each token gets what the attention was given
+ * - `residual`: the self-attention adds nothing. (The authors' mode of this name looks for a shortcut inside the attention, which their blocks do not
+ *   have, so that it changes nothing at all.)
+ * - `transformer-block`: the block hands on what it was given
+ */
+export type PerturbationMode = 'attention-values' | 'attention-skip' | 'residual' | 'transformer-block'
+
+export interface TransformerOptions extends GraphOptions {
+  /** Blocks that a prediction may weaken, by number, and how. @default none */
+  readonly perturbable?: { readonly mode: PerturbationMode; readonly blocks: readonly number[] }
 }
 
 /** What a timestep gives a block, in the order of its table. */
@@ -58,11 +74,19 @@ interface Conditioning {
   readonly sin: Value
 }
 
+/** A block that may be weakened. */
+interface Perturbed {
+  readonly mode: PerturbationMode
+  /** One number: 1 leaves the block as it is, 0 weakens it. */
+  readonly kept: Value
+}
+
 /**
  * Inputs: `latents` `[tokens, inChannels]`, `text` `[textTokens, captionChannels]`, `timestep_features` `[timesteps, 256]` of the distinct timesteps,
- * `timestep_index` `[tokens]` int64 into them, and those of `rotaryTables`. Output: `velocity` `[tokens, outChannels]`. All float32 but the indices.
+ * `timestep_index` `[tokens]` int64 into them, those of `rotaryTables`, and where there are perturbable blocks `kept`, one number for each: 1, or 0 for
+ * one that is weakened. Output: `velocity` `[tokens, outChannels]`. All float32 but the indices.
  */
-export function buildTransformer(config: TransformerConfig, tensors: Tensors, options: GraphOptions): BuiltGraph {
+export function buildTransformer(config: TransformerConfig, tensors: Tensors, options: TransformerOptions): BuiltGraph {
   const g = graph('transformer')
   const p = new Parameters(g, tensors, options)
   const size = config.heads * config.headSize
@@ -90,9 +114,10 @@ export function buildTransformer(config: TransformerConfig, tensors: Tensors, op
     ...rotaryTables(g, { innerSize: size, maximumPositions: config.maximumPositions }, config.headSize),
   }
 
+  const perturbed = perturbedInput(g, options)
   let stream = g.cast(p.linear(latents, 'proj_in', config.inChannels, size), 'float32')
   for (let layer = 0; layer < config.layers; layer++)
-    stream = block(p, config, `transformer_blocks.${layer}`, stream, conditioning)
+    stream = block(p, config, `transformer_blocks.${layer}`, stream, conditioning, perturbed.get(layer))
 
   const table = p.tensor('scale_shift_table', [2, size], 'float32')
   const ends = g.add(g.unsqueeze(g.cast(embedded, 'float32'), [1]), table)
@@ -108,12 +133,27 @@ export function buildTransformer(config: TransformerConfig, tensors: Tensors, op
   return { graph: g, used: p.used }
 }
 
+/** The input `kept`, taken apart for the blocks that it is about. */
+function perturbedInput(g: Graph, { perturbable }: TransformerOptions): ReadonlyMap<number, Perturbed> {
+  if (perturbable === undefined || perturbable.blocks.length === 0) return new Map()
+  const { mode, blocks } = perturbable
+  const kept = g.input('kept', 'float32', [blocks.length])
+  return new Map(blocks.map((layer, index) => [layer, { mode, kept: g.slice(kept, 0, index, index + 1) }]))
+}
+
+/** a where `kept` is 1, b where it is 0. */
+function keptOr(g: Graph, kept: Value, a: Value, b: Value): Value {
+  const weight = g.cast(kept, a.dtype)
+  return g.add(g.mul(a, weight), g.mul(b, g.sub(g.scalar(a.dtype, 1), weight)))
+}
+
 function block(
   p: Parameters,
   config: TransformerConfig,
   name: string,
   stream: Value,
   conditioning: Conditioning,
+  perturbed?: Perturbed,
 ): Value {
   const g = p.graph
   const size = config.heads * config.headSize
@@ -126,8 +166,13 @@ function block(
     rows.scaleAttention,
     rows.shiftAttention,
   )
-  const self = attention(p, config, `${name}.attn1`, attended, undefined, conditioning)
-  let next = g.add(stream, gated(g, self, rows.gateAttention))
+  const self = gated(
+    g,
+    attention(p, config, `${name}.attn1`, attended, undefined, conditioning, perturbed),
+    rows.gateAttention,
+  )
+  const changed = perturbed?.mode === 'residual' ? g.mul(self, perturbed.kept) : self
+  let next = g.add(stream, changed)
   // The text attention takes the stream as it is: no norm, no modulation, no gate.
   next = g.add(
     next,
@@ -140,7 +185,8 @@ function block(
     rows.shiftFeedForward,
   )
   const hidden = g.geluTanh(p.linear(modulated, `${name}.ff.net.0.proj`, size, 4 * size))
-  return g.add(next, gated(g, p.linear(hidden, `${name}.ff.net.2`, 4 * size, size), rows.gateFeedForward))
+  next = g.add(next, gated(g, p.linear(hidden, `${name}.ff.net.2`, 4 * size, size), rows.gateFeedForward))
+  return perturbed?.mode === 'transformer-block' ? keptOr(g, perturbed.kept, next, stream) : next
 }
 
 /** Self-attention with rotary positions, or attention to the text without them. */
@@ -151,6 +197,7 @@ function attention(
   x: Value,
   text: Value | undefined,
   { cos, sin }: Conditioning,
+  perturbed?: Perturbed,
 ): Value {
   const g = p.graph
   const size = config.heads * config.headSize
@@ -164,8 +211,19 @@ function attention(
     query = rotate(g, query, cos, sin, config.heads, config.headSize)
     key = rotate(g, key, cos, sin, config.heads, config.headSize)
   }
-  const attended = attend(p, query, key, value, { heads: config.heads })
+  const attended = weakened(g, attend(p, query, key, value, { heads: config.heads }), { value, input: x }, perturbed)
   return p.linear(attended, `${name}.to_out.0`, size, size, { bias: config.attentionOutBias })
+}
+
+function weakened(
+  g: Graph,
+  attended: Value,
+  { value, input }: { value: Value; input: Value },
+  perturbed: Perturbed | undefined,
+): Value {
+  if (perturbed?.mode === 'attention-values') return keptOr(g, perturbed.kept, attended, g.cast(value, attended.dtype))
+  if (perturbed?.mode === 'attention-skip') return keptOr(g, perturbed.kept, attended, g.cast(input, attended.dtype))
+  return attended
 }
 
 /** The stream may grow beyond what a half can hold; at its end it then stays finite. */

@@ -96,6 +96,9 @@ export function recipeOf(settings: Fields): Recipe {
   const decodeTimestep = settings.number('decode_timestep')
   return {
     name: 'case',
+    follows: 'diffusers',
+    perturbationMode: 'attention-values',
+    imageCrf: 0,
     first: { steps: settings.number('num_inference_steps') },
     guidance: [{ from: 1, scale: settings.number('guidance_scale'), rescale: settings.number('guidance_rescale') }],
     negativePrompt: settings.string('negative_prompt'),

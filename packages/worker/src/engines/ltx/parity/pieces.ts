@@ -5,9 +5,10 @@ import { resizePicture } from '../../../media/lanczos.ts'
 import { float32Tensor, matrixSizes, videoSizes, type Float32Tensor } from '../../../onnx/index.ts'
 import { loadTokenizer } from '../../../text/t5/tokenizer.ts'
 import { gridCoordinates, tokenCount, type Coordinates } from '../coordinates.ts'
+import { readyForDecoder } from '../ltx-video/decode.ts'
 import { generateLatents, latentSize, type VideoSettings } from '../ltx-video/generate.ts'
 import type { LtxModels } from '../ltx-video/models.ts'
-import { passSigmas } from '../ltx-video/recipe.ts'
+import { passSigmas, promptShape } from '../ltx-video/recipe.ts'
 import { pictureToPixels } from '../picture.ts'
 import { decodeVideo } from '../vae/decode-video.ts'
 import type { DecodeOptions } from '../vae/decoding.ts'
@@ -112,7 +113,7 @@ async function compareText(
   const prompts =
     batch > 1 ? [settings.string('negative_prompt'), settings.string('prompt')] : [settings.string('prompt')]
   for (const [row, prompt] of prompts.entries()) {
-    const { embeddings } = await models.encodeText(prompt, settings.number('max_sequence_length'))
+    const { embeddings } = await models.encodeText(prompt, promptShape(recipeOf(settings), models.checkpoint))
     const start = (row * embeds.data.length) / batch
     // What stands at padding is masked in the transformer: nothing reads it.
     check(
@@ -152,7 +153,7 @@ async function compareEncoder(
 async function compareTransformer(golden: GoldenCase, models: LtxModels, check: Check, bounds: Bounds): Promise<void> {
   const settings = settingsOf(golden)
   const coordinates = await recordedCoordinates(golden, models)
-  const maximum = settings.recipe.maximumTokens
+  const promptAs = promptShape(settings.recipe, models.checkpoint)
   for (let step = 0; golden.golden.has(`step.${step}.latents`); step++) {
     const latents = await golden.golden.tensor(`step.${step}.latents`)
     const timesteps = await golden.golden.tensor(`step.${step}.timestep`)
@@ -161,7 +162,7 @@ async function compareTransformer(golden: GoldenCase, models: LtxModels, check: 
     const shape = latents.shape.slice(1)
     for (let row = 0; row < batch; row++) {
       const positive = row === batch - 1
-      const { embeddings } = await models.encodeText(positive ? settings.prompt : settings.negativePrompt, maximum)
+      const { embeddings } = await models.encodeText(positive ? settings.prompt : settings.negativePrompt, promptAs)
       const part = (tensor: Float32Tensor) =>
         tensor.data.slice((row * tensor.data.length) / batch, ((row + 1) * tensor.data.length) / batch)
       const velocity = await models.denoise({
@@ -246,7 +247,9 @@ export async function decodeAll(
   options: DecodeOptions = {},
 ): Promise<Float32Array> {
   const chunks: Float32Array[] = []
-  for await (const pixels of decodeVideo(models, latents, settings.recipe, draws, options)) chunks.push(colours(pixels))
+  const input = readyForDecoder(models, latents, settings.recipe, draws)
+  for await (const pixels of decodeVideo(models, input.latents, input.noise, draws, options))
+    chunks.push(colours(pixels))
   const joined = new Float32Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
   let offset = 0
   for (const chunk of chunks) {

@@ -100,6 +100,7 @@ async function compareSecondPass(
       height: settings.height,
       prompts: await encodePrompts(models, settings),
       keyframes: await encodePictures(models, settings, settings),
+      guidance: settings.recipe.guidance,
       pass: { sigmas: secondSigmas(second) },
       number: 1,
       initial: await golden.tensor(second.string('latents')),

@@ -20,8 +20,8 @@ export interface DecodingModels {
 export interface DecodeNoise {
   /** 0..1. */
   readonly decodeTimestep: number
-  /** 0..1: how much noise is mixed into the latents first. */
-  readonly decodeNoise: number
+  /** 0..1: how much noise is mixed into the denormalised latents first. @default none, and none is drawn */
+  readonly decodeNoise?: number
 }
 
 export interface DecodeOptions {
@@ -66,7 +66,8 @@ export function planDecoding(
   const { time, space } = vae.config.compression
   const { frames, height, width } = videoSizes(latents)
   let z = denormalizeLatents(latents, statistics)
-  if (vae.config.decoder.timestepConditioning) z = interpolate(z, draws.normal(z.shape), recipe.decodeNoise)
+  if (vae.config.decoder.timestepConditioning && recipe.decodeNoise !== undefined)
+    z = interpolate(z, draws.normal(z.shape), recipe.decodeNoise)
   const noises = models.decoderNoises.map(({ scale }) => draws.injected([height * scale, width * scale]))
   const memory = options.memory ?? (models.provider === 'cuda' ? 10 : 6) * gibibyte
   const plan = options.tiles ?? planTiles({ frames, height, width }, (tile) => decodeBytes(vae.config, tile), memory)
