@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Draws } from '../../../flow/draws.ts'
+import { seededDraws, type Draws } from '../../../flow/draws.ts'
 import { float32Tensor } from '../../../onnx/index.ts'
 import { openCheckpoint, openLatentUpsampler, type Checkpoint } from './checkpoint.ts'
 import { planDecoding } from '../vae/decoding.ts'
@@ -35,11 +35,11 @@ function decoded(
     float32Tensor(sizes, new Float32Array(sizes.reduce((product, size) => product * size, 1)).fill(value))
   let drawn = 0
   const draws: Draws = {
+    ...seededDraws(1),
     normal: (sizes) => {
       drawn++
       return filled(sizes, 1)
     },
-    injected: (sizes) => filled(sizes, 0),
   }
   const input = readyForDecoder({ checkpoint: of }, filled(shape, 3), recipe, draws)
   const models = { checkpoint: of, provider: 'cpu', decoderNoises: [] } as const
