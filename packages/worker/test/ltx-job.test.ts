@@ -104,7 +104,10 @@ test('first and last picture: the last one has a part in the video, by its stren
     expect(await ended(job_id)).toMatchObject({
       kind: 'complete',
       // A checkpoint of three blocks does not have those that the recipe weakens.
-      body: { settings: { num_frames: 9 }, notices: [expect.stringMatching(/guides by blocks 19/)] },
+      body: {
+        settings: { num_frames: 9, image_crf: 29, image_strength: 1 },
+        notices: [expect.stringMatching(/guides by blocks 19/)],
+      },
     })
     return video(job_id)
   }

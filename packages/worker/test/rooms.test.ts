@@ -29,6 +29,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   // What a family is to the engine, and what families share.
   'engines/ltx/pipeline.ts': ['onnx', 'media', 'networks', 'engines/engine.ts'],
   'engines/ltx/picture.ts': ['onnx', 'media'],
+  'engines/ltx/filmed-picture.ts': ['onnx', 'media', 'engines/ltx/picture.ts'],
   'engines/ltx/vae': [
     'weights',
     'onnx',
@@ -43,6 +44,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'failure.ts',
     'weights',
     'onnx',
+    'media',
     'networks',
     'flow',
     'text/embedding-cache.ts',
@@ -54,6 +56,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'engines/ltx/latents.ts',
     'engines/ltx/pipeline.ts',
     'engines/ltx/picture.ts',
+    'engines/ltx/filmed-picture.ts',
     'engines/ltx/vae',
   ],
   'engines/ltx': [

@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ResolvedSettings } from '@kinora/protocol'
 import type { Frame } from '../../media/frame.ts'
 import type { Engine, EngineRequest } from '../engine.ts'
@@ -80,6 +80,39 @@ describe.each(['v090', 'v091', 'v095'])('a job on the %s checkpoint', (name) => 
         expect.stringMatching(/^step 2 of 2/),
       ]),
     )
+  })
+})
+
+describe('the picture on its way through H.264', () => {
+  afterEach(() => void vi.unstubAllEnvs())
+
+  test('another rate makes another video, and none at all yet another', async () => {
+    const engine = await createLtxEngine({ modelPath: checkpoint('v095'), provider: 'cpu' })
+    const seen = new Set<string>()
+    for (const image_crf of [0, 29, 51]) seen.add(fingerprint(await frames(engine, request({ image_crf }))))
+    expect(seen.size).toBe(3)
+    expect(seen).toContain(fingerprint(await frames(engine, request())))
+    await engine.close()
+  })
+
+  test('without libx264 a video is made all the same, and it is said that the picture is still', async () => {
+    vi.stubEnv('FFMPEG_PATH', '/nowhere/ffmpeg')
+    const log: string[] = []
+    const engine = await createLtxEngine({
+      modelPath: checkpoint('v095'),
+      provider: 'cpu',
+      log: (line) => log.push(line),
+    })
+    expect(log.join()).toMatch(/cannot be sent through H\.264.*nowhere/)
+    const asked = { duration: 1, seed: 11, prompt: 'snow', width: 64, height: 96, steps: 1 }
+    const resolution = await engine.resolve!(asked, { width: 100, height: 80 })
+    expect(resolution).toMatchObject({
+      settings: { image_crf: 0 },
+      notices: expect.arrayContaining([expect.stringMatching(/not sent through H\.264 \(image_crf: 29\)/)]),
+    })
+    expect(await frames(engine, request({ ...resolution.settings }))).toHaveLength(resolution.settings.num_frames)
+    await expect(frames(engine, request({ image_crf: 29 }))).rejects.toMatchObject({ code: 'invalid_settings' })
+    await engine.close()
   })
 })
 
@@ -227,7 +260,7 @@ describe('a single file with a text encoder and an upsampler from elsewhere, in 
   }
 
   test('both passes run, and the video has the size asked for', async () => {
-    expect(engine.defaults).toEqual({ steps: 7, image_strength: 1 })
+    expect(engine.defaults).toEqual({ steps: 7, image_crf: 29, image_strength: 1 })
     const details: (string | undefined)[] = []
     const video = await frames(engine, request({ width: 128, height: 96 }), (_, detail) => details.push(detail))
     expect(video).toHaveLength(17)

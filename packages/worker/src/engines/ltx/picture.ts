@@ -11,10 +11,11 @@ export function coverPicture(picture: Picture, width: number, height: number): P
   const scale = Math.min(picture.width / width, picture.height / height)
   const cutWidth = Math.min(picture.width, Math.max(1, Math.round(width * scale)))
   const cutHeight = Math.min(picture.height, Math.max(1, Math.round(height * scale)))
-  return resizePicture(cut(picture, cutWidth, cutHeight), width, height)
+  return resizePicture(cutMiddle(picture, cutWidth, cutHeight), width, height)
 }
 
-function cut(picture: Picture, width: number, height: number): Picture {
+/** The middle of a picture, not larger than it. */
+export function cutMiddle(picture: Picture, width: number, height: number): Picture {
   if (width === picture.width && height === picture.height) return picture
   const left = Math.floor((picture.width - width) / 2)
   const top = Math.floor((picture.height - height) / 2)

@@ -26,10 +26,7 @@ beforeAll(async () => {
 })
 
 /** Latents of 3 and draws of 1 everywhere; gives what the decoder got, which is one value everywhere. */
-function decoded(
-  recipe: Recipe,
-  of: Checkpoint = checkpoint,
-): { value: number; timestep: number; draws: number } {
+function decoded(recipe: Recipe, of: Checkpoint = checkpoint): { value: number; timestep: number; draws: number } {
   const shape = [1, of.vae.config.latentChannels, 1, 1, 1]
   const filled = (sizes: readonly number[], value: number) =>
     float32Tensor(sizes, new Float32Array(sizes.reduce((product, size) => product * size, 1)).fill(value))
@@ -72,15 +69,15 @@ describe('noise for the decoder', () => {
 describe('strong latents of 13b-distilled', () => {
   test('are compressed after the second pass, noise and all, before they are denormalised', () => {
     // 2, of which sigmoid(1.8 · 1) = 0.858149 of 0.36 goes: 1.382133, times 2 plus 5
-    expect((decoded(half('13b-distilled'))).value).toBeCloseTo(7.764265, 4)
+    expect(decoded(half('13b-distilled')).value).toBeCloseTo(7.764265, 4)
   })
 
   test('not where there was one pass only', () => {
     const { upsampler: _, ...alone } = checkpoint
-    expect((decoded(half('13b-distilled'), alone)).value).toBe(9)
+    expect(decoded(half('13b-distilled'), alone).value).toBe(9)
   })
 
   test('nor here by diffusers, which has done it before the second pass', () => {
-    expect((decoded(half('diffusers-13b-distilled'))).value).toBe(6)
+    expect(decoded(half('diffusers-13b-distilled')).value).toBe(6)
   })
 })

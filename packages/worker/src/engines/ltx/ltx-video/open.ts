@@ -6,7 +6,7 @@ import type { ComputeType } from '../../../networks/network.ts'
 import { mergeLoras, type LoraChoice, type LoraLayers } from '../../../networks/lora/index.ts'
 import type { EngineRequest } from '../../engine.ts'
 import { tokenCount } from '../coordinates.ts'
-import { coverPicture, pictureToPixels } from '../picture.ts'
+import { openFilming, type Filming } from '../filmed-picture.ts'
 import type { PassPlan, Pipeline, PipelineOptions, Precision, PreparedVideo } from '../pipeline.ts'
 import { decodeFrames } from '../vae/decode-frames.ts'
 import { openCheckpoint, type Checkpoint } from './checkpoint.ts'
@@ -14,18 +14,11 @@ import { readyForDecoder } from './decode.ts'
 import { generateLatents, latentSize, passSizes, type VideoSettings } from './generate.ts'
 import { checkWeights, createModels, type LtxModels, type ModelOptions } from './models.ts'
 import { quantizeCheckpoint } from './quantize-checkpoint.ts'
-import {
-  passSigmas,
-  passSteps,
-  perturbableOf,
-  predictionCount,
-  type GuidanceSteps,
-  type Pass,
-  type Recipe,
-} from './recipe.ts'
+import { passSigmas, passSteps, perturbableOf, predictionCount, type GuidanceSteps, type Pass } from './recipe.ts'
 import { chooseRecipe } from './recipes.ts'
-import { abilitiesOf, adjusted, defaultsOf, resolveVideo } from './resolve.ts'
+import { abilitiesOf, defaultsOf, resolveVideo } from './resolve.ts'
 import { renameTransformer } from './single-file.ts'
+import { videoSettings } from './video-settings.ts'
 
 const computeTypes: Readonly<Record<Precision, ComputeType>> = {
   fp32: 'float32',
@@ -46,6 +39,10 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
   checkWeights(plain)
   const { checkpoint, beside } = await withLoras(plain, options)
   const recipe = chooseRecipe(checkpoint, options.recipe)
+  const films = recipe.imageCrf > 0
+  const filming: Filming = films ? await openFilming() : { reason: `the recipe ${recipe.name} does without` }
+  if (films && filming.roundTrip === undefined)
+    log(`ltx: pictures cannot be sent through H.264, so videos may move less: ${filming.reason}`)
   const models = await createModels(checkpoint, {
     provider,
     compute: computeTypes[precision],
@@ -62,8 +59,17 @@ export async function openLtxVideo(options: PipelineOptions): Promise<Pipeline> 
     defaults: defaultsOf(recipe, checkpoint),
     abilities: abilitiesOf(checkpoint),
     resolve: (asked, picture) =>
-      resolveVideo({ checkpoint, recipe, countTokens: (text) => models.countTokens(text) }, asked, picture),
-    prepare: (request) => prepare(models, recipe, request, options),
+      resolveVideo(
+        {
+          checkpoint,
+          recipe,
+          countTokens: (text) => models.countTokens(text),
+          films: filming.roundTrip !== undefined,
+        },
+        asked,
+        picture,
+      ),
+    prepare: (request) => prepare(models, videoSettings(checkpoint, recipe, request, filming), request, options),
     close: () => models.close(),
   }
 }
@@ -116,11 +122,10 @@ function everyTwentieth(log: PipelineOptions['log']): (what: string, done: numbe
 
 function prepare(
   models: LtxModels,
-  recipe: Recipe,
+  settings: VideoSettings,
   request: EngineRequest,
   { decodeMemory }: Pick<PipelineOptions, 'decodeMemory'>,
 ): PreparedVideo {
-  const settings = videoSettings(models, recipe, request)
   const { width, height } = settings
   return {
     passes: plannedPasses(models, settings),
@@ -143,29 +148,6 @@ function prepare(
         yield frame
       }
     },
-  }
-}
-
-function videoSettings(
-  models: LtxModels,
-  recipe: Recipe,
-  { picture, keyframes = [], settings }: EngineRequest,
-): VideoSettings {
-  const { time } = models.checkpoint.vae.config.compression
-  const first = { picture, frame: 0, strength: settings.image_strength ?? 1 }
-  return {
-    prompt: settings.prompt,
-    negativePrompt: settings.negative_prompt ?? recipe.negativePrompt,
-    pictures: [first, ...keyframes].map(({ picture, frame, strength }) => ({
-      at: (width, height) => pictureToPixels(coverPicture(picture, width, height)),
-      frame,
-      strength,
-    })),
-    width: settings.width,
-    height: settings.height,
-    frames: Math.ceil((settings.num_frames - 1) / time) * time + 1,
-    framesPerSecond: settings.fps,
-    recipe: adjusted(recipe, settings),
   }
 }
 

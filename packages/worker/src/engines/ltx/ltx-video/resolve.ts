@@ -24,6 +24,8 @@ export interface ResolveOptions {
   readonly recipe: Recipe
   /** Tokens of a text, the end token included. */
   readonly countTokens: (text: string) => number
+  /** Whether pictures can go through H.264 here. @default true */
+  readonly films?: boolean
 }
 
 /** What the checkpoint prefers where a request says nothing. */
@@ -33,6 +35,7 @@ export function defaultsOf(recipe: Recipe, { keyframes }: Pick<Checkpoint, 'keyf
     steps: passSteps(recipe.first),
     ...(guidance.length === 1 && isGuided(guidance[0]) && { guidance_scale: guidance[0].scale }),
     ...(needsNegativePrompt(recipe) && { negative_prompt: recipe.negativePrompt }),
+    ...(recipe.follows === 'authors' && { image_crf: recipe.imageCrf }),
     ...(keyframes && { image_strength: 1 }),
   }
 }
@@ -51,22 +54,31 @@ export function abilitiesOf({ keyframes, transformer, vae }: Known): Abilities {
 }
 
 export function resolveVideo(
-  { checkpoint, recipe, countTokens }: ResolveOptions,
+  { checkpoint, recipe, countTokens, films = true }: ResolveOptions,
   asked: RequestedSettings,
   picture: PictureSize,
 ): Resolution {
   const adjustable = hasFreeSteps(recipe, checkpoint)
-  const { negative_prompt, ...settings } = resolveSettings(
+  const { negative_prompt, ...wanted } = resolveSettings(
     { ...asked, ...(!adjustable && { steps: undefined }), guidance_scale: effective(asked.guidance_scale) },
     defaultsOf(recipe, checkpoint),
     picture,
   )
+  const unfilmed = !films && wanted.image_crf !== undefined && wanted.image_crf > 0
+  const settings = unfilmed ? { ...wanted, image_crf: 0 } : wanted
   const guided = needsNegativePrompt(adjusted(recipe, settings))
   const resolved = guided && negative_prompt !== undefined ? { ...settings, negative_prompt } : settings
   return {
     settings: resolved,
     notices: [
-      ...leftAside(asked, resolved, (name) => reasonFor(name, recipe, asked)),
+      ...leftAside(unfilmed ? { ...asked, image_crf: undefined } : asked, resolved, (name) =>
+        reasonFor(name, recipe, asked),
+      ),
+      ...(unfilmed
+        ? [
+            `The picture was not sent through H.264 (image_crf: ${wanted.image_crf}), so it may move less: this worker has no ffmpeg with libx264.`,
+          ]
+        : []),
       ...cutTexts(resolved, recipe.maximumTokens, countTokens),
       ...withoutBlocks(recipe),
       ...(recipe.multiScale !== undefined && checkpoint.upsampler === undefined
@@ -112,6 +124,8 @@ function reasonFor(name: SettingName, recipe: Recipe, asked: RequestedSettings):
         : `guidance_scale: ${asked.guidance_scale} switches guidance off`
     case 'guidance_scale':
       return 'Guidance is off at 1, and there is nothing below'
+    case 'image_crf':
+      return `The recipe ${recipe.name} does not send pictures through H.264`
     case 'image_strength':
       return 'This checkpoint always holds the first frame to the picture'
     default:
