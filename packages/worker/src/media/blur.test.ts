@@ -8,7 +8,7 @@ const grey = (width: number, values: readonly number[]): Picture => ({
   height: values.length / width,
   data: Uint8Array.from(values.flatMap((value) => [value, value, value])),
 })
-const values = (picture: Picture) => [...picture.data.filter((_, index) => index % 3 === 0)]
+const values = (picture: Picture) => Array.from(picture.data.filter((_, index) => index % 3 === 0))
 
 // exp(-1/2) = 0.606531, so the weights are 1 / 2.213061 = 0.451863 in the middle and 0.274069 at the sides.
 test('one bright pixel spreads by the Gaussian of deviation 1 over three by three', () => {
