@@ -94,6 +94,7 @@ describe('the original contract', () => {
     ],
     [
       {
+        model: 'ltx-video',
         images: [
           { image_url: 'https://example.com/a.jpg', frame: 0 },
           { upload_id: 'none', at: 'end' },
@@ -102,7 +103,11 @@ describe('the original contract', () => {
       'images.1.upload_id',
       'upload_not_found',
     ],
-    [{ image_url: 'https://example.com/cat.jpg', end_upload_id: 'none' }, 'end_upload_id', 'upload_not_found'],
+    [
+      { image_url: 'https://example.com/cat.jpg', end_upload_id: 'none', model: 'ltx-video' },
+      'end_upload_id',
+      'upload_not_found',
+    ],
   ])('refuses %j', async (body: object, path: string, code = 'invalid_request') => {
     const answer = await server.post('/api/v1/generate', body)
     expect(answer.status).toBe(400)

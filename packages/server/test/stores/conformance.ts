@@ -851,7 +851,7 @@ export function describeStore(
         await bench.render(next)
         await core.leases.complete(next.lease_id, {})
         await expect.poll(async () => (await core.health()).queue.completed, { timeout: 5000 }).toBe(1)
-        const { result_url: _, ...state } = before
+        const { result_url: _, picture_url: __, ...state } = before
         expect(await core.jobs.get(tenant, job.job_id)).toMatchObject(state)
         expect((await core.jobs.list(tenant, { limit: 10 })).jobs).toHaveLength(3)
         expect((await core.jobs.cancel(tenant, job.job_id)).status).toBe('completed')
