@@ -23,7 +23,6 @@ export {
   matrixSizes,
   videoSizes,
   type Float32Tensor,
-  type Int16Tensor,
   type Int64Tensor,
   type Tensor,
 } from './tensors.ts'
