@@ -54,5 +54,5 @@ test('neither the token nor a lease’s id stands in an error', async () => {
 test('a server that never answers is left after the timeout', async () => {
   const silent = await listen(() => undefined)
   const client = createLeaseClient({ apiUrl: silent, workerToken: 'token', timeout: 50 })
-  await expect(client.release('lease')).rejects.toMatchObject({ code: 'unreachable', passing: true })
+  await expect(client.release('lease')).rejects.toMatchObject({ code: 'unreachable', retryable: true })
 })

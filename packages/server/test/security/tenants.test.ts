@@ -71,7 +71,12 @@ async function standing(): Promise<object[]> {
   return Promise.all(
     jobs.map(async ({ job_id }) => {
       const job = (await (await server.call(paths.job(job_id), { headers: ANNA })).json()) as Job
-      return { ...job, result_url: job.result_url !== undefined, notice: undefined }
+      return {
+        ...job,
+        result_url: job.result_url !== undefined,
+        picture_url: job.picture_url !== undefined,
+        notice: undefined,
+      }
     }),
   )
 }
