@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { EngineError } from '../failure.ts'
+import { cutOut } from './cut-out.ts'
 import { findFfmpeg, type Ffmpeg } from './ffmpeg.ts'
 import type { Picture } from './frame.ts'
 
@@ -62,19 +63,13 @@ const decodeArguments =
 function evenSides(picture: Picture): Picture {
   const width = picture.width - (picture.width % 2)
   const height = picture.height - (picture.height % 2)
-  if (width === picture.width && height === picture.height) return picture
   if (width === 0 || height === 0) {
     throw new EngineError(
       'image_invalid',
       `A picture of ${picture.width}x${picture.height} pixels is too small to be sent through H.264. Send a larger one, or ask for image_crf: 0.`,
     )
   }
-  const data = new Uint8Array(width * height * 3)
-  for (let row = 0; row < height; row++) {
-    const start = row * picture.width * 3
-    data.set(picture.data.subarray(start, start + width * 3), row * width * 3)
-  }
-  return { width, height, data }
+  return cutOut(picture, { x: 0, y: 0, width, height })
 }
 
 /** What ffmpeg writes for what it reads. */

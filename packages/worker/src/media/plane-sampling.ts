@@ -3,6 +3,8 @@
  * torch's `interpolate` does), and thinned out to the places that H.264 gives chroma. Worked out here for one axis at a time; graphs do the sums.
  */
 
+import { bilinearPlace } from './bilinear.ts'
+
 /** Each sample of an axis is a sum of so many pixels: `taps` lists of the same length as there are samples, one after the other. */
 export interface AxisTaps {
   /** The first sample that any of the pixels has a part in. */
@@ -64,12 +66,11 @@ export function axisTaps(source: number, frame: number, siting: Siting, pixels: 
   const taps = Array.from({ length: samples }, (_, sample) =>
     siting.parts.flatMap(({ offset, share }) => {
       const place = Math.min(frame - 1, Math.max(0, sample * siting.step + offset))
-      const centre = Math.max(0, ((place + 0.5) * source) / frame - 0.5)
-      const before = Math.min(source - 1, Math.floor(centre))
-      const part = share * (centre - before)
+      const { first, second, weight } = bilinearPlace(place, source, frame)
+      const part = share * weight
       return [
-        { pixel: before, weight: share - part },
-        { pixel: Math.min(source - 1, before + 1), weight: part },
+        { pixel: first, weight: share - part },
+        { pixel: second, weight: part },
       ]
     }),
   )

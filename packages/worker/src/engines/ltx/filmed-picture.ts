@@ -4,6 +4,7 @@
  * model learned from videos: a picture without their traces tends to stand still.
  */
 
+import { bilinearPlaces, mix } from '../../media/bilinear.ts'
 import { blurPicture } from '../../media/blur.ts'
 import { checkSamples, type Picture } from '../../media/frame.ts'
 import { findH264RoundTrip, type H264RoundTrip } from '../../media/h264-round-trip.ts'
@@ -58,8 +59,8 @@ export function samplePicture(picture: Picture, width: number, height: number): 
   checkSamples(picture)
   const { data } = picture
   const pixels = float32Tensor([1, 3, 1, height, width])
-  const columns = placesOf(picture.width, width)
-  const rows = placesOf(picture.height, height)
+  const columns = bilinearPlaces(picture.width, width)
+  const rows = bilinearPlaces(picture.height, height)
   const area = width * height
   let place = 0
   for (const row of rows) {
@@ -76,16 +77,4 @@ export function samplePicture(picture: Picture, width: number, height: number): 
     }
   }
   return pixels
-}
-
-function placesOf(from: number, to: number): { first: number; second: number; weight: number }[] {
-  return Array.from({ length: to }, (_, index) => {
-    const centre = Math.max(0, ((index + 0.5) * from) / to - 0.5)
-    const first = Math.min(from - 1, Math.floor(centre))
-    return { first, second: Math.min(from - 1, first + 1), weight: centre - first }
-  })
-}
-
-function mix(a: number, b: number, weight: number): number {
-  return a + (b - a) * weight
 }

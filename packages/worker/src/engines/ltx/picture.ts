@@ -1,5 +1,7 @@
 /** Pictures in and frames out: between 8-bit colours and the network's numbers. */
 
+import { bilinearPlaces, mix } from '../../media/bilinear.ts'
+import { cutOut } from '../../media/cut-out.ts'
 import { checkSamples, type Frame, type Picture } from '../../media/frame.ts'
 import { resizePicture } from '../../media/lanczos.ts'
 import { float32Tensor, videoSizes, type Float32Tensor } from '../../onnx/index.ts'
@@ -16,15 +18,9 @@ export function coverPicture(picture: Picture, width: number, height: number): P
 
 /** The middle of a picture, not larger than it. */
 export function cutMiddle(picture: Picture, width: number, height: number): Picture {
-  if (width === picture.width && height === picture.height) return picture
-  const left = Math.floor((picture.width - width) / 2)
-  const top = Math.floor((picture.height - height) / 2)
-  const data = new Uint8Array(width * height * 3)
-  for (let row = 0; row < height; row++) {
-    const start = ((top + row) * picture.width + left) * 3
-    data.set(picture.data.subarray(start, start + width * 3), row * width * 3)
-  }
-  return { width, height, data }
+  const x = Math.floor((picture.width - width) / 2)
+  const y = Math.floor((picture.height - height) / 2)
+  return cutOut(picture, { x, y, width, height })
 }
 
 /** `[1, 3, 1, H, W]` in -1..1. */
@@ -76,16 +72,4 @@ export function resizePixels(pixels: Float32Tensor, width: number, height: numbe
     }
   }
   return resized
-}
-
-function bilinearPlaces(from: number, to: number): { first: number; second: number; weight: number }[] {
-  return Array.from({ length: to }, (_, index) => {
-    const centre = Math.max(0, ((index + 0.5) * from) / to - 0.5)
-    const first = Math.min(from - 1, Math.floor(centre))
-    return { first, second: Math.min(from - 1, first + 1), weight: centre - first }
-  })
-}
-
-function mix(a: number, b: number, weight: number): number {
-  return a + (b - a) * weight
 }
