@@ -107,3 +107,33 @@ export function lackedAbility(
   }
   return null
 }
+
+/** Why a request is refused to a model. */
+export interface ModelRefusal {
+  /** The request's field. */
+  readonly path: string
+  /** The model and what it does instead ("camera takes one picture"). */
+  readonly message: string
+  /** The whole of it, with the models that are not known not to do it. */
+  readonly sentence: string
+}
+
+/**
+ * @param models all that there are, of which some may do it
+ * @param abilitiesOf undefined where nothing is known
+ * @returns null where nothing is known against the request
+ */
+export function refusalOf(
+  model: string,
+  wanted: WantedAbilities,
+  models: readonly string[],
+  abilitiesOf: (model: string) => Abilities | undefined,
+): ModelRefusal | null {
+  const lackOf = (name: string) => lackedAbility(wanted, abilitiesOf(name) ?? {})
+  const lacked = lackOf(model)
+  if (!lacked) return null
+  const able = models.filter((name) => name !== model && !lackOf(name))
+  const others = able.length > 0 ? `Ask for another: ${able.join(', ')}.` : 'No other model here does.'
+  const message = `${model} ${lacked.message}`
+  return { path: lacked.path, message, sentence: `The model ${message}. ${others}` }
+}

@@ -12,7 +12,7 @@ import {
   type Health,
   isAtStart,
   type Job,
-  lackedAbility,
+  refusalOf,
   PAGE,
   type ParsedGenerateRequest,
   paths,
@@ -204,12 +204,8 @@ export function mockKinora(options: MockKinoraOptions = {}): MockKinora {
     const lacking = pictures.find(({ upload_id }) => upload_id !== undefined && !storage.uploads.get(upload_id)?.bytes)
     if (lacking) return refuse('upload_not_found', `No picture was uploaded as "${lacking.upload_id}".`)
     const wanted = { ...value, pictures: pictures.length }
-    const lacked = lackedAbility(wanted, abilities[model] ?? {})
-    if (lacked) {
-      const able = models.filter((name) => name !== model && !lackedAbility(wanted, abilities[name] ?? {}))
-      const others = able.length > 0 ? `Ask for another: ${able.join(', ')}.` : 'No other model here does.'
-      return refuse('invalid_request', `The model ${model} ${lacked.message}. ${others}`)
-    }
+    const refusal = refusalOf(model, wanted, models, (name) => abilities[name])
+    if (refusal) return refuse('invalid_request', refusal.sentence)
     const key = request.headers.get(HEADERS.idempotencyKey)
     // Sorted on every level: equal requests are equal whatever the order of their fields.
     const parameters = JSON.stringify(value, (_, field: unknown) =>

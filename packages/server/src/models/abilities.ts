@@ -2,7 +2,7 @@
  * What each model can do, as its workers announced it last: kept in the store, so that it is known while no worker runs and to all processes. Workers of one
  * model are meant to run one checkpoint; where they do not, whoever announced last counts, and the other's refusal ends a job that it cannot do.
  */
-import { type Abilities, BUILT_IN_ABILITIES, lackedAbility, type WantedAbilities } from '@kinora/protocol'
+import { type Abilities, BUILT_IN_ABILITIES, refusalOf, type WantedAbilities } from '@kinora/protocol'
 import type { Logger } from 'pino'
 import { ApiError } from '../api-error.ts'
 import type { History } from '../stores/history.ts'
@@ -64,18 +64,11 @@ export function createModelAbilities({ history, models, clock, logger }: ModelAb
     },
     async check(model, wanted, path) {
       await refresh()
-      const lacked = lackedAbility(wanted, known.get(model) ?? {})
-      if (!lacked) return
-      const able = models.filter((name) => name !== model && !lackedAbility(wanted, known.get(name) ?? {}))
-      const others = able.length > 0 ? `Ask for another: ${able.join(', ')}.` : 'No other model here does.'
-      throw new ApiError('invalid_request', `The model ${model} ${lacked.message}. ${others}`, {
-        issues: [
-          {
-            path: lacked.path === 'images' ? (path ?? lacked.path) : lacked.path,
-            message: `${model} ${lacked.message}`,
-          },
-        ],
-      })
+      const refusal = refusalOf(model, wanted, models, (name) => known.get(name))
+      if (!refusal) return
+      const { message, sentence } = refusal
+      const field = refusal.path === 'images' ? (path ?? refusal.path) : refusal.path
+      throw new ApiError('invalid_request', sentence, { issues: [{ path: field, message }] })
     },
   }
 }
