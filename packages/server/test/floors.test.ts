@@ -11,6 +11,8 @@ const FLOORS = [
   'api-error.ts',
   'version.ts',
   'join-signals.ts',
+  'remember.ts',
+  'repeating.ts',
   'jobs/',
   // What the server stands on.
   'net/',

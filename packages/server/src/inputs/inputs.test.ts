@@ -5,17 +5,14 @@ import { withBackend } from 'bullmq'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createPictureHosts, type PictureHosts } from '../../test/services/picture-hosts.ts'
-import { postgresMissing, startPostgres } from '../../test/services/postgres.ts'
-import { redisMissing, startRedis } from '../../test/services/redis.ts'
+import { driverOf } from '../../test/services/open-store.ts'
 import type { Service } from '../../test/services/service.ts'
+import { STORES } from '../../test/services/stores.ts'
 import type { InputLimits } from '../core.ts'
 import { inspectImage } from '../images/index.ts'
 import { inputKey } from '../jobs/keys.ts'
 import { createDiskStorage, type Storage, StorageError } from '../storage/index.ts'
-import { embedded } from '../stores/embedded/index.ts'
-import { postgres } from '../stores/postgres/index.ts'
-import { redis } from '../stores/redis/index.ts'
-import type { Store, StoreDriver } from '../stores/store.ts'
+import type { Store } from '../stores/store.ts'
 import { createInputs, type InputError, type Inputs, type PicturedJob } from './index.ts'
 
 const logger = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' })
@@ -49,13 +46,7 @@ function createJobBook() {
   }
 }
 
-const stores: { kind: string; missing: string | false; start: (() => Promise<Service>) | null }[] = [
-  { kind: 'embedded', missing: false, start: null },
-  { kind: 'redis', missing: redisMissing, start: startRedis },
-  { kind: 'postgres', missing: postgresMissing, start: startPostgres },
-]
-
-describe.each(stores)('pictures on $kind', ({ kind, missing, start }) => {
+describe.each(STORES)('pictures on $kind', ({ kind, missing, start }) => {
   describe.skipIf(missing !== false)(missing || 'are brought in', () => {
     let folder: string
     let service: Service | undefined
@@ -69,14 +60,10 @@ describe.each(stores)('pictures on $kind', ({ kind, missing, start }) => {
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'kinora-inputs-'))
       service = await start?.()
-      const url = service?.url ?? ''
-      const driver: StoreDriver =
-        kind === 'redis'
-          ? redis({ url })
-          : kind === 'postgres'
-            ? postgres({ url })
-            : embedded({ dataDir: folder, template: process.env.KINORA_TEST_TEMPLATE })
-      store = await driver.open({ logger, retention: { completed: 60, failed: 60 } })
+      store = await driverOf(kind, service?.url ?? folder).open({
+        logger,
+        retention: { completed: 60, failed: 60 },
+      })
       hosts = await createPictureHosts()
       storage = createDiskStorage({ folder: join(folder, 'objects'), publicUrl: 'http://localhost:1' })
     })

@@ -1,17 +1,11 @@
 /** A process that a worker has asked for a job, which closes when told and says what would still keep it. */
 import { createKinora } from '../../src/index.ts'
-import { embedded } from '../../src/stores/embedded/index.ts'
-import { postgres } from '../../src/stores/postgres/index.ts'
-import { redis } from '../../src/stores/redis/index.ts'
+import { driverOf } from '../services/open-store.ts'
 
 const [, , kind = '', address = '', dataDir = ''] = process.argv
-const drivers = { redis, postgres }
 
 const kinora = await createKinora({
-  store:
-    kind === 'embedded'
-      ? embedded({ dataDir, template: process.env.KINORA_TEST_TEMPLATE })
-      : drivers[kind === 'redis' ? 'redis' : 'postgres']({ url: address }),
+  store: driverOf(kind, address || dataDir),
   dataDir,
   models: ['camera'],
   publicUrl: 'http://localhost:1',

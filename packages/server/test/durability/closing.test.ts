@@ -5,19 +5,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { postgresMissing, startPostgres } from '../services/postgres.ts'
-import { redisMissing, startRedis } from '../services/redis.ts'
 import { end, type Service } from '../services/service.ts'
+import { STORES } from '../services/stores.ts'
 
 const PROCESS = new URL('./closing-process.ts', import.meta.url)
 
-const stores: { kind: string; missing: string | false; start: (() => Promise<Service>) | null }[] = [
-  { kind: 'embedded', missing: false, start: null },
-  { kind: 'redis', missing: redisMissing, start: startRedis },
-  { kind: 'postgres', missing: postgresMissing, start: startPostgres },
-]
-
-describe.each(stores)('a closed process, on $kind', ({ kind, missing, start }) => {
+describe.each(STORES)('a closed process, on $kind', ({ kind, missing, start }) => {
   let folder: string
   let service: Service | undefined
   let child: ChildProcess | undefined

@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { outputKeys } from '../../src/jobs/keys.ts'
 import { type Bench, createBench, MP4 } from '../services/bench.ts'
-import { startPostgres, postgresMissing } from '../services/postgres.ts'
-import { redisMissing, startRedis } from '../services/redis.ts'
 import { end, type Service } from '../services/service.ts'
+import { STORES } from '../services/stores.ts'
 
 const PROCESS = new URL('./server-process.ts', import.meta.url)
 const JOBS = 60
@@ -17,13 +16,7 @@ interface Message {
   statuses?: string[]
 }
 
-const stores: { kind: string; missing: string | false; start: (() => Promise<Service>) | null }[] = [
-  { kind: 'embedded', missing: false, start: null },
-  { kind: 'redis', missing: redisMissing, start: startRedis },
-  { kind: 'postgres', missing: postgresMissing, start: startPostgres },
-]
-
-describe.each(stores)('kill -9 on $kind', ({ kind, missing, start }) => {
+describe.each(STORES)('kill -9 on $kind', ({ kind, missing, start }) => {
   let bench: Bench
   let service: Service | undefined
   let child: ChildProcess | undefined

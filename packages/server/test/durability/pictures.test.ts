@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PicturedJob } from '../../src/inputs/index.ts'
 import { createPictureHosts, type PictureHosts } from '../services/picture-hosts.ts'
-import { postgresMissing, startPostgres } from '../services/postgres.ts'
-import { redisMissing, startRedis } from '../services/redis.ts'
 import { end, type Service } from '../services/service.ts'
+import { STORES } from '../services/stores.ts'
 
 const PROCESS = new URL('./fetch-process.ts', import.meta.url)
 
@@ -17,13 +16,7 @@ interface Count {
   readonly left: number
 }
 
-const stores: { kind: string; missing: string | false; start: (() => Promise<Service>) | null }[] = [
-  { kind: 'embedded', missing: false, start: null },
-  { kind: 'redis', missing: redisMissing, start: startRedis },
-  { kind: 'postgres', missing: postgresMissing, start: startPostgres },
-]
-
-describe.each(stores)('kill -9 while pictures come, on $kind', ({ kind, missing, start }) => {
+describe.each(STORES)('kill -9 while pictures come, on $kind', ({ kind, missing, start }) => {
   let folder: string
   let service: Service | undefined
   let hosts: PictureHosts

@@ -5,21 +5,14 @@ import { inspectImage } from '../../src/images/index.ts'
 import { leaseKeys } from '../../src/jobs/keys.ts'
 import { createGuardedFetch } from '../../src/net/index.ts'
 import { createDiskStorage } from '../../src/storage/index.ts'
-import { embedded } from '../../src/stores/embedded/index.ts'
-import { postgres } from '../../src/stores/postgres/index.ts'
-import { redis } from '../../src/stores/redis/index.ts'
 import { MP4 } from '../services/bench.ts'
+import { driverOf } from '../services/open-store.ts'
 
-const [, , kind, address = '', folder = '', origin = ''] = process.argv
+const [, , kind = '', address = '', folder = '', origin = ''] = process.argv
 
 const storage = createDiskStorage({ folder, publicUrl: 'http://localhost:1' })
 const core = await createCore({
-  store:
-    kind === 'redis'
-      ? redis({ url: address })
-      : kind === 'postgres'
-        ? postgres({ url: address })
-        : embedded({ dataDir: address, template: process.env.KINORA_TEST_TEMPLATE }),
+  store: driverOf(kind, address),
   storage,
   fetch: createGuardedFetch({ allowNetworks: ['loopback'] }),
   inspectImage,

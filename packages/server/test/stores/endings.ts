@@ -29,16 +29,25 @@ export function looking(driver: StoreDriver): { readonly driver: StoreDriver; re
   }
 }
 
-export function describeEndings(given: () => { readonly bench: Bench; readonly driver: StoreDriver }): void {
+interface Given {
+  readonly bench: Bench
+  readonly driver: StoreDriver
+}
+
+/** A core, and the store that it stands on. */
+async function opened({ bench, driver }: Given, options: Parameters<Bench['core']>[1]) {
+  const seen = looking(driver)
+  const core = await bench.core(seen.driver, options)
+  return { bench, core, store: seen.store() }
+}
+
+export function describeEndings(given: () => Given): void {
   describe('endings', () => {
     let bench: Bench
     let core: Core
     let store: Store
     beforeAll(async () => {
-      const seen = looking(given().driver)
-      bench = given().bench
-      core = await bench.core(seen.driver, { leaseSeconds: 1, deliveryDelays: [0, 50, 100] })
-      store = seen.store()
+      ;({ bench, core, store } = await opened(given(), { leaseSeconds: 1, deliveryDelays: [0, 50, 100] }))
     })
     afterAll(() => core?.close())
     const add = async (fields: Parameters<typeof request>[1] = {}, tenant = TENANT) =>
@@ -161,10 +170,7 @@ export function describeEndings(given: () => { readonly bench: Bench; readonly d
     let core: Core
     let store: Store
     beforeAll(async () => {
-      const seen = looking(given().driver)
-      bench = given().bench
-      core = await bench.core(seen.driver, { leaseSeconds: 1 })
-      store = seen.store()
+      ;({ bench, core, store } = await opened(given(), { leaseSeconds: 1 }))
     })
     afterAll(() => core?.close())
     const add = async () => (await core.jobs.accept(TENANT, request(bench.imageUrl))).job
