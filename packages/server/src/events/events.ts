@@ -9,6 +9,7 @@ import type { Events } from '../core.ts'
 import type { Snapshot } from '../jobs/request.ts'
 import type { VideoResult } from '../jobs/video-job.ts'
 import type { Queues } from '../queues.ts'
+import { remember } from '../remember.ts'
 import { notFound, type Reader, type TenantSnapshot } from '../reading/reader.ts'
 import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
@@ -143,15 +144,8 @@ export function createEvents({ queues, reader, history, states, logger }: Events
   function tellTenant(watch: TenantWatch, snapshot: Snapshot): void {
     const { job_id: jobId, status } = snapshot.job
     if (watch.told.get(jobId) === snapshot.revision) return
-    watch.told.delete(jobId)
-    watch.told.set(jobId, snapshot.revision)
-    // Ended jobs are remembered for a while, lest the next round tell them again.
-    if (isFinal(status) && watch.told.size > 10 * MAX_OPEN) {
-      for (const oldest of watch.told.keys()) {
-        watch.told.delete(oldest)
-        break
-      }
-    }
+    // Ended jobs are remembered for a while, lest the next round tell them again; open ones are never too many.
+    remember(watch.told, jobId, snapshot.revision, isFinal(status) ? 10 * MAX_OPEN : Infinity)
     watch.channel.push({ job: snapshot.job, revision: formatPlace(watch.since, snapshot) })
   }
 

@@ -3,6 +3,7 @@ import { MAX_IMAGE_BYTES } from '@kinora/protocol'
 import type { Uploads } from '../core.ts'
 import { ImageError, type ImageInfo } from '../images/index.ts'
 import type { CheckedUpload } from '../jobs/picture.ts'
+import { remember } from '../remember.ts'
 import type { Storage } from '../storage/index.ts'
 
 /** Uploads that are remembered. One that is forgotten, or went straight to a bucket, is looked at before its job goes into the line. */
@@ -23,23 +24,13 @@ export function createUploads({
 }): UploadBook {
   const known = new Map<string, CheckedUpload>()
 
-  function remember(key: string, checked: CheckedUpload): void {
-    known.delete(key)
-    known.set(key, checked)
-    if (known.size <= REMEMBERED) return
-    for (const oldest of known.keys()) {
-      known.delete(oldest)
-      break
-    }
-  }
-
   return {
     async arrived(key) {
       const object = await readPicture(storage, key)
       if (!object) return null
       try {
         const info = await inspect(object.bytes, key.split('/')[1] ?? '')
-        remember(key, { etag: object.etag, contentType: info.contentType })
+        remember(known, key, { etag: object.etag, contentType: info.contentType }, REMEMBERED)
         return info
       } catch (error) {
         if (error instanceof ImageError) await storage.delete(key)

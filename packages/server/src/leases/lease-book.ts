@@ -4,6 +4,7 @@ import { ApiError } from '../api-error.ts'
 import type { LeaseRecord, VideoProgress } from '../jobs/record.ts'
 import type { Presence } from '../models/presence.ts'
 import type { Queues } from '../queues.ts'
+import { remember } from '../remember.ts'
 import { ifThere, type Reader } from '../reading/reader.ts'
 import { gather } from '../stores/gather.ts'
 import type { History } from '../stores/history.ts'
@@ -78,13 +79,7 @@ export function createLeaseBook(options: LeaseBookOptions): LeaseBook {
     },
 
     remember(lease) {
-      known.delete(lease.lease_id)
-      known.set(lease.lease_id, lease)
-      if (known.size <= CACHED) return
-      for (const oldest of known.keys()) {
-        known.delete(oldest)
-        break
-      }
+      remember(known, lease.lease_id, lease, CACHED)
     },
 
     async beat(lease, said) {

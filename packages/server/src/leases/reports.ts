@@ -1,6 +1,7 @@
 /** What the holder of a lease says about the video: the settings it uses, and what it left aside. */
 import type { LeaseRecord, WorkerReport } from '../jobs/record.ts'
 import type { Queues } from '../queues.ts'
+import { remember } from '../remember.ts'
 import type { Reader } from '../reading/reader.ts'
 import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
@@ -31,13 +32,7 @@ export function createReports(parts: {
       const next = joinReports(before, leaseId, told)
       if (JSON.stringify(next) === JSON.stringify(before)) return
       await reach(() => history.report(jobId, next))
-      last.set(leaseId, next)
-      if (last.size > CACHED) {
-        for (const oldest of last.keys()) {
-          last.delete(oldest)
-          break
-        }
-      }
+      remember(last, leaseId, next, CACHED)
       await queues
         .of(model)
         .announce(jobId)

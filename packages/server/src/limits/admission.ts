@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino'
 import type { JobRecord } from '../jobs/record.ts'
+import { createRepeating } from '../repeating.ts'
 import type { History } from '../stores/history.ts'
 import { reach } from '../stores/outage.ts'
 import type { AllowedBook } from './allowed.ts'
@@ -56,21 +57,10 @@ export function createAdmission<Job extends JobRecord>(options: AdmissionOptions
     }
   }
 
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
-  function lookSoon(): void {
-    timer = setTimeout(
-      () =>
-        void look()
-          .catch(() => undefined)
-          .finally(() => closed || lookSoon()),
-      EVERY,
-    )
-    timer.unref()
-  }
+  const looks = createRepeating(look, EVERY, () => undefined)
 
   return {
-    start: lookSoon,
+    start: looks.start,
     async line(job, priority) {
       const { running } = await allowed.of(job.tenant)
       await (running === 0 ? line(job, priority) : admit(job.tenant, running, { job, priority }))
@@ -83,9 +73,6 @@ export function createAdmission<Job extends JobRecord>(options: AdmissionOptions
         })(),
       )
     },
-    close() {
-      closed = true
-      clearTimeout(timer)
-    },
+    close: looks.close,
   }
 }

@@ -7,6 +7,7 @@ import type { HistoryEntry, JobRecord } from '../jobs/record.ts'
 import type { Snapshot } from '../jobs/request.ts'
 import { queueName } from '../jobs/video-job.ts'
 import { endingLeftBehind, finalOf, type JobView, revisionOf, viewOf } from '../jobs/view.ts'
+import { remember } from '../remember.ts'
 import type { Presence } from '../models/presence.ts'
 import type { Storage } from '../storage/index.ts'
 import type { History } from '../stores/history.ts'
@@ -63,18 +64,6 @@ export interface ReaderOptions {
 export function createReader({ models, history, states, storage, presence, clock }: ReaderOptions): Reader {
   const records = new Map<string, JobRecord>()
 
-  function remember(record: JobRecord): JobRecord {
-    records.delete(record.job_id)
-    records.set(record.job_id, record)
-    if (records.size > CACHED_RECORDS) {
-      for (const oldest of records.keys()) {
-        records.delete(oldest)
-        break
-      }
-    }
-    return record
-  }
-
   /** What a server before 0.2, or BullMQ by itself, has ended or marked as canceled gets its outcome when it is read. */
   async function settleLeftBehind(known: KnownJob): Promise<KnownJob | null> {
     const ending = known.live ? endingLeftBehind(known.live) : undefined
@@ -90,7 +79,9 @@ export function createReader({ models, history, states, storage, presence, clock
       const known = records.get(jobId)
       if (known) return known
       const entry = await reach(() => history.get(jobId))
-      return entry ? remember(entry.record) : null
+      if (!entry) return null
+      remember(records, jobId, entry.record, CACHED_RECORDS)
+      return entry.record
     },
 
     place: ({ job_id, tenant, model }) => ({ job_id, tenant, queue: queueName(model, models) }),

@@ -11,6 +11,7 @@ import type { FinalSnapshot, HistoryEntry, JobRecord } from '../jobs/record.ts'
 import { failureText } from '../jobs/video-job.ts'
 import { dropOutputs } from '../leases/results.ts'
 import { isRefusal, type ModelQueue, type Queues } from '../queues.ts'
+import { createRepeating } from '../repeating.ts'
 import type { Reader } from '../reading/reader.ts'
 import type { Storage } from '../storage/index.ts'
 import type { History } from '../stores/history.ts'
@@ -49,9 +50,6 @@ type EndedEntry = HistoryEntry & { readonly final: FinalSnapshot }
 
 export function createFollow(options: FollowOptions): Follow {
   const { queues, history, states, reader, storage, delivery, logger } = options
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
-
   async function follow({ record, final, webhook }: EndedEntry, holder: string | null): Promise<void> {
     const place = reader.place(record)
     const model = queues.find(place.queue)
@@ -117,15 +115,9 @@ export function createFollow(options: FollowOptions): Follow {
     )
   }
 
-  function lookSoon(): void {
-    if (closed) return
-    timer = setTimeout(() => {
-      look()
-        .catch((error: unknown) => logger.debug({ error }, 'the outbox: the next look tries again'))
-        .finally(lookSoon)
-    }, EVERY)
-    timer.unref()
-  }
+  const looks = createRepeating(look, EVERY, (error) =>
+    logger.debug({ error }, 'the outbox: the next look tries again'),
+  )
 
   return {
     async now(record, { final, mine, holder }) {
@@ -133,11 +125,8 @@ export function createFollow(options: FollowOptions): Follow {
       if (!mine && holder === null) return
       await followQuietly({ record, final }, holder)
     },
-    start: lookSoon,
-    close() {
-      closed = true
-      clearTimeout(timer)
-    },
+    start: looks.start,
+    close: looks.close,
   }
 }
 

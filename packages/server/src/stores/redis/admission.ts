@@ -1,6 +1,8 @@
 /** Whose turn it is to go into the line of workers, in Redis: what runs is a set, what waits one that is sorted by the moment of acceptance. */
 import type { Redis } from 'ioredis'
 import { ADMITTED_AT_ONCE, type Admitted, type History } from '../history.ts'
+import { historyKeys } from './keys.ts'
+import type { Run } from './run.ts'
 
 /**
  * What has ended, in whatever way, is known by its absence among the open ones, and left out of the others when they are looked at.
@@ -35,20 +37,17 @@ redis.call(redis.call('EXISTS', KEYS[3]) == 1 and 'SADD' or 'SREM', KEYS[4], ARG
 return admitted
 `
 
-type Run = (script: string, keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>
-
 export function createRedisAdmission(
   redis: Redis,
   { prefix, run }: { readonly prefix: string; readonly run: Run },
 ): Pick<History, 'admit' | 'isHeld' | 'heldTenants'> {
-  const held = (tenant: string): string => `${prefix}:held:${tenant}`
-  const tenants = `${prefix}:held-tenants`
+  const key = historyKeys(prefix)
   return {
     async admit(tenant, atMost, jobId = '') {
       const flat = (await run(
         ADMIT,
-        [`${prefix}:open:${tenant}`, `${prefix}:running:${tenant}`, held(tenant), tenants],
-        [atMost, tenant, jobId, `${prefix}:job:`, ADMITTED_AT_ONCE],
+        [key.open(tenant), key.running(tenant), key.held(tenant), key.heldTenants],
+        [atMost, tenant, jobId, key.job(''), ADMITTED_AT_ONCE],
       )) as string[]
       const admitted: Admitted[] = []
       for (let at = 0; at < flat.length; at += 2) {
@@ -56,7 +55,7 @@ export function createRedisAdmission(
       }
       return admitted
     },
-    isHeld: async ({ tenant, job_id }) => (await redis.zscore(held(tenant), job_id)) !== null,
-    heldTenants: () => redis.smembers(tenants),
+    isHeld: async ({ tenant, job_id }) => (await redis.zscore(key.held(tenant), job_id)) !== null,
+    heldTenants: () => redis.smembers(key.heldTenants),
   }
 }

@@ -1,13 +1,13 @@
 /** The history in Redis: one hash a job, sorted sets for the lists. */
 import type { Redis } from 'ioredis'
-import type { Abilities, WebhookState } from '@kinora/protocol'
-import type { HistoryEntry, JobRecord, LeaseRecord, WorkerReport } from '../../jobs/record.ts'
+import type { Abilities } from '@kinora/protocol'
+import type { HistoryEntry, JobRecord, LeaseRecord } from '../../jobs/record.ts'
 import { type History, LEASE_KEPT, MAX_PLACE, type Room } from '../history.ts'
 import { createRedisAdmission } from './admission.ts'
 import { historyKeys } from './keys.ts'
 import { createRunner } from './run.ts'
 import { CLAIMED, REGISTER, RESET_TURNS, SET_FIELD } from './scripts.ts'
-import { toFinal } from './states.ts'
+import { stateOf, type StoredFields } from './states.ts'
 
 export interface RedisHistoryOptions {
   /** Stands before every key. */
@@ -18,13 +18,7 @@ export interface RedisHistoryOptions {
 
 const FIELDS = ['record', 'final', 'ended_at', 'webhook', 'report'] as const
 
-type Fields = readonly [
-  record: string | null,
-  final: string | null,
-  endedAt: string | null,
-  webhook: string | null,
-  report: string | null,
-]
+type Fields = readonly [record: string | null, ...stored: StoredFields]
 
 export function createRedisHistory(redis: Redis, { prefix, keepSeconds }: RedisHistoryOptions): History {
   const key = historyKeys(prefix)
@@ -157,12 +151,6 @@ function isAfter(record: JobRecord, cursor: { created_at: number; job_id: string
   )
 }
 
-function toEntry([record, final, endedAt, webhook, report]: Fields): HistoryEntry | null {
-  if (record === null) return null
-  return {
-    record: JSON.parse(record) as JobRecord,
-    ...(final === null ? {} : { final: toFinal(final, endedAt) }),
-    ...(webhook === null ? {} : { webhook: JSON.parse(webhook) as WebhookState }),
-    ...(report === null ? {} : { report: JSON.parse(report) as WorkerReport }),
-  }
+function toEntry([record, ...stored]: Fields): HistoryEntry | null {
+  return record === null ? null : { record: JSON.parse(record) as JobRecord, ...stateOf(stored) }
 }

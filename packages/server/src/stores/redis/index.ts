@@ -59,7 +59,7 @@ export function redis(options: RedisOptions): StoreDriver {
           ),
         history,
         states: elsewhere?.statesOver(createRedisLive(commands)) ?? createRedisStates(commands, { prefix }),
-        counter: createRedisCounters(commands, options.prefix ?? 'kinora'),
+        counter: createRedisCounters(commands, prefix),
         async ping() {
           await pingWithin(2000, 'redis', () => commands.ping())
           await elsewhere?.ping()

@@ -9,6 +9,10 @@ export function historyKeys(prefix: string) {
     ended: (tenant?: string) => (tenant === undefined ? `${prefix}:ended` : `${prefix}:ended:${tenant}`),
     /** Ended jobs whose delivery and clean-up are still to be done, by the moment of their end. */
     endings: `${prefix}:endings`,
+    /** Open jobs that stand in the line of workers, and those that wait outside, where a tenant has a limit. */
+    running: (tenant: string) => `${prefix}:running:${tenant}`,
+    held: (tenant: string) => `${prefix}:held:${tenant}`,
+    heldTenants: `${prefix}:held-tenants`,
     turns: (model: string) => `${prefix}:turns:${model}`,
     lease: (leaseId: string) => `${prefix}:lease:${leaseId}`,
     seen: `${prefix}:worker-seen`,

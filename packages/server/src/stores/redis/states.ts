@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis'
 import type { WebhookState } from '@kinora/protocol'
 import { isProgress, type LiveState, toResult } from '../../jobs/live.ts'
-import { datedFinal, type FinalSnapshot, type WorkerReport } from '../../jobs/record.ts'
+import { datedFinal, type FinalSnapshot, type HistoryEntry, type WorkerReport } from '../../jobs/record.ts'
 import { LEASE_KEPT } from '../history.ts'
 import { CHANGED, type JobPlace, type JobState, type JobStates, type LiveJobs } from '../states.ts'
 import { bullKeys, historyKeys } from './keys.ts'
@@ -18,14 +18,7 @@ type LiveFields = readonly [
   result: string | null,
   reason: string | null,
 ]
-type StateFields = readonly [
-  tenant: string,
-  final: string | null,
-  endedAt: string | null,
-  webhook: string | null,
-  report: string | null,
-  live: LiveFields | null,
-]
+type StateFields = readonly [tenant: string, ...stored: StoredFields, live: LiveFields | null]
 
 export function createRedisStates(redis: Redis, { prefix }: { readonly prefix: string }): JobStates {
   const run = createRunner(redis)
@@ -140,16 +133,27 @@ function lockKeys({ queue, job_id: jobId }: Pick<JobPlace, 'queue' | 'job_id'>):
 }
 
 function toState([, final, endedAt, webhook, report, live]: StateFields): JobState {
+  return { ...stateOf([final, endedAt, webhook, report]), live: live && toLive(live) }
+}
+
+/** What has become of a job, as its record keeps it. */
+export type StoredFields = readonly [
+  final: string | null,
+  endedAt: string | null,
+  webhook: string | null,
+  report: string | null,
+]
+
+export function stateOf([final, endedAt, webhook, report]: StoredFields): Omit<HistoryEntry, 'record'> {
   return {
     ...(final === null ? {} : { final: toFinal(final, endedAt) }),
     ...(webhook === null ? {} : { webhook: JSON.parse(webhook) as WebhookState }),
     ...(report === null ? {} : { report: JSON.parse(report) as WorkerReport }),
-    live: live && toLive(live),
   }
 }
 
 /** The store's moment counts; an outcome of a server before 0.2 has none but its own. */
-export function toFinal(text: string, endedAt: string | null): FinalSnapshot {
+function toFinal(text: string, endedAt: string | null): FinalSnapshot {
   const final = JSON.parse(text) as FinalSnapshot
   return endedAt === null ? final : datedFinal(final, Number(endedAt))
 }

@@ -16,8 +16,14 @@ export const READ = `
 
 export const HOLDER = `SELECT lock_token FROM bullmq.job WHERE queue = $1 AND id = $2 AND state = 'active'`
 
+/** It is set by COALESCE and not by \`WHERE final IS NULL\`: a statement that waited for the winner's row then sees his outcome. */
+const outcome = (final: string, caller: string): string => `
+  final = COALESCE(job.final, ${final}::json),
+  finished_at = CASE WHEN job.final IS NULL THEN ${NOW} ELSE job.finished_at END,
+  decided_by = CASE WHEN job.final IS NULL THEN ${caller} ELSE job.decided_by END,
+  followed = job.final IS NOT NULL AND job.followed`
+
 /**
- * The outcome is set by COALESCE and not by \`WHERE final IS NULL\`: a statement that waited for the winner's row then sees his outcome.
  * $1: job id, $2: queue, $3: final, $4: whether it matters who holds the job, $5: who has to, $6: whose call it is, $7: the event's name.
  */
 export const DECIDE = `
@@ -26,11 +32,7 @@ export const DECIDE = `
     FROM (SELECT (SELECT lock_token FROM bullmq.job WHERE queue = $2 AND id = $1 AND state = 'active') AS holder) AS held
   ),
   ended AS (
-    UPDATE kinora.job AS job SET
-      final = COALESCE(job.final, $3::json),
-      finished_at = CASE WHEN job.final IS NULL THEN ${NOW} ELSE job.finished_at END,
-      decided_by = CASE WHEN job.final IS NULL THEN $6 ELSE job.decided_by END,
-      followed = job.final IS NOT NULL AND job.followed
+    UPDATE kinora.job AS job SET ${outcome('$3', '$6')}
     FROM fence WHERE job.job_id = $1 AND (job.final IS NOT NULL OR fence.holds)
     RETURNING job.final, job.finished_at, job.decided_by IS NOT DISTINCT FROM $6 AS mine
   )
@@ -41,11 +43,7 @@ export const DECIDE = `
 
 /** For a history that lies apart from the queue. $1: job id, $2: final, $3: whose call it is. */
 export const DECIDE_APART = `
-  UPDATE kinora.job AS job SET
-    final = COALESCE(job.final, $2::json),
-    finished_at = CASE WHEN job.final IS NULL THEN ${NOW} ELSE job.finished_at END,
-    decided_by = CASE WHEN job.final IS NULL THEN $3 ELSE job.decided_by END,
-    followed = job.final IS NOT NULL AND job.followed
+  UPDATE kinora.job AS job SET ${outcome('$2', '$3')}
   WHERE job.job_id = $1
   RETURNING job.final, job.finished_at, job.decided_by IS NOT DISTINCT FROM $3 AS mine`
 
